@@ -1,1 +1,8 @@
-pub mod x {}
+//! Chartly turns HTTP data sources into joinable, deduplicated records: one YAML profile per source, no code.
+//!
+//! The tree is the architecture; ARCHITECTURE.md is its map. Floors, each using only those below it:
+//! `bin` > `node` > `actors`, `http`, `cli` > `clients`, `pipeline` > `profiles`, `store`, `reports`
+//! > `protocol` > `domain`, `runtime`, `settings`.
+
+pub mod domain;
+pub mod protocol;

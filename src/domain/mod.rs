@@ -1,0 +1,11 @@
+//! The words of Chartly: ids, records, runs, fleet. Parsed types with private fields, so that a value
+//! that exists is a valid one. Knows no actor, clock, file, socket or SQL.
+
+pub mod batch;
+pub mod canonical;
+pub mod digest;
+pub mod fleet;
+pub mod ids;
+pub mod record;
+pub mod report;
+pub mod run;

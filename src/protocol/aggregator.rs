@@ -1,0 +1,158 @@
+//! The aggregator's contract: batches in, exactly once; records, results, runs and a summary out.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::call::calls;
+use super::paging::{Page, PageRequest};
+use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
+use crate::domain::run::RunState;
+
+pub use super::batch::{Batch, BatchError};
+
+/// A record that was not stored, with its place in the batch and the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rejected {
+    /// Index in `data`, from 0.
+    pub index: u32,
+    pub reason: String,
+}
+
+/// What was committed. `inserted + known + rejected` is the number of records in the batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    #[schema(value_type = String)]
+    pub run_id: RunId,
+    /// Records that were new.
+    pub inserted: u32,
+    /// Records that the store held already (or that the batch holds twice).
+    pub known: u32,
+    pub rejected: u32,
+    /// The first of the rejected; at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejects: Vec<Rejected>,
+    /// True when this batch had been stored before: nothing was written now, the counts are of then.
+    pub replayed: bool,
+}
+
+/// One stored record as JSON text: `record_id`, `profile_id`, `first_seen_ms`, `dims`, `measures`; for a result
+/// `run_id`, `drone_id` and `seen_ms` beside them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordRow(pub Box<RawValue>);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RunView {
+    #[schema(value_type = String)]
+    pub run_id: RunId,
+    #[schema(value_type = String)]
+    pub profile_id: ProfileId,
+    #[schema(value_type = String)]
+    pub drone_id: DroneId,
+    pub state: RunState,
+    /// Unix milliseconds by the drone's clock, where it told them; else of the first batch's arrival.
+    pub started_ms: i64,
+    pub finished_ms: Option<i64>,
+    /// Unix milliseconds by the store's clock of the last batch.
+    pub received_ms: i64,
+    pub profile_digest: Option<String>,
+    pub batches: u64,
+    pub inserted: u64,
+    pub known: u64,
+    pub rejected: u64,
+    pub requests: u64,
+    pub bytes: u64,
+    pub rows: u64,
+    pub dropped: u64,
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Summary {
+    pub records: u64,
+    /// Facts that a run saw a record.
+    pub results: u64,
+    pub runs: u64,
+    pub runs_by_state: std::collections::BTreeMap<String, u64>,
+    pub last_received_ms: Option<i64>,
+    /// Profiles that have records or runs, by id.
+    pub profiles: Vec<ProfileCounts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileCounts {
+    #[schema(value_type = String)]
+    pub profile_id: ProfileId,
+    pub records: u64,
+    pub results: u64,
+    pub runs: u64,
+    pub last_run_state: Option<RunState>,
+    pub last_received_ms: Option<i64>,
+}
+
+/// Narrow a list of records or results. All given conditions must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordFilter {
+    pub profile_id: Option<ProfileId>,
+    pub drone_id: Option<DroneId>,
+    pub run_id: Option<RunId>,
+    /// Unix milliseconds, inclusive.
+    pub since_ms: Option<i64>,
+    /// `dims.geo.state` equals text, each a pair of path and value.
+    pub dims: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunFilter {
+    pub profile_id: Option<ProfileId>,
+    pub drone_id: Option<DroneId>,
+    pub state: Option<RunState>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoreBatch {
+    pub tenant: TenantId,
+    pub batch: Batch,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListRecords {
+    pub tenant: TenantId,
+    pub filter: RecordFilter,
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListResults {
+    pub tenant: TenantId,
+    pub filter: RecordFilter,
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListRuns {
+    pub tenant: TenantId,
+    pub filter: RunFilter,
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetRun {
+    pub tenant: TenantId,
+    pub run_id: RunId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetSummary {
+    pub tenant: TenantId,
+}
+
+calls! {
+    StoreBatch  => Receipt,         "/internal/aggregator/store-batch", repeatable;
+    ListRecords => Page<RecordRow>, "/internal/aggregator/list-records", repeatable;
+    ListResults => Page<RecordRow>, "/internal/aggregator/list-results", repeatable;
+    ListRuns    => Page<RunView>,   "/internal/aggregator/list-runs", repeatable;
+    GetRun      => RunView,         "/internal/aggregator/get-run", repeatable;
+    GetSummary  => Summary,         "/internal/aggregator/get-summary", repeatable;
+}

@@ -1,0 +1,184 @@
+//! A batch of one run: read from the public JSON form without building a tree, its records canonical and hashed,
+//! bad ones set aside with index and reason. Written back in the same form when it goes to another process.
+
+use std::borrow::Cow;
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::aggregator::Rejected;
+use crate::domain::batch::Records;
+use crate::domain::digest::Digest;
+use crate::domain::ids::{DroneId, ProfileId, RunId};
+use crate::domain::record::push_record;
+use crate::domain::run::RunReport;
+
+/// At most this many records in one batch.
+pub const MAX_RECORDS: usize = 50_000;
+/// At most this many rejected records are named one by one.
+pub const MAX_NAMED_REJECTS: usize = 100;
+
+/// One batch of a run, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub drone_id: DroneId,
+    pub profile_id: ProfileId,
+    pub run_id: RunId,
+    /// Place in the run, from 0. Absent: the batch's content digest stands for it.
+    pub seq: Option<u32>,
+    pub records: Records,
+    /// The first rejected records; `rejected` counts all.
+    pub rejects: Vec<Rejected>,
+    pub rejected: u32,
+    pub run: Option<RunReport>,
+}
+
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum BatchError {
+    #[error("{0}")]
+    Malformed(String),
+    #[error("data holds {found} records; at most {MAX_RECORDS} are taken in one post, send several with rising seq")]
+    TooManyRecords { found: usize },
+    #[error("data is empty and there is no run report; a batch must say something")]
+    Empty,
+}
+
+impl Batch {
+    /// Reads the public form. The error for bad JSON carries line and column.
+    pub fn from_json(body: &[u8]) -> Result<Self, BatchError> {
+        let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| BatchError::Malformed(error.to_string()))?;
+        wire.check()
+    }
+
+    /// Names the batch by what it holds: records, rejects' count and report state.
+    pub fn content_digest(&self) -> Digest {
+        let mut content = self.records.content_digest().as_bytes().to_vec();
+        content.extend_from_slice(&self.rejected.to_be_bytes());
+        if let Some(run) = &self.run {
+            content.extend_from_slice(run.state.as_str().as_bytes());
+        }
+        Digest::of(&content)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire<'a> {
+    drone_id: DroneId,
+    profile_id: ProfileId,
+    run_id: RunId,
+    #[serde(default)]
+    seq: Option<u32>,
+    #[serde(default, borrow)]
+    data: Vec<&'a RawValue>,
+    #[serde(default)]
+    run: Option<RunReport>,
+}
+
+impl Wire<'_> {
+    fn check(self) -> Result<Batch, BatchError> {
+        let found = self.data.len();
+        if found > MAX_RECORDS {
+            return Err(BatchError::TooManyRecords { found });
+        }
+        if found == 0 && self.run.is_none() {
+            return Err(BatchError::Empty);
+        }
+        let bytes = self.data.iter().map(|raw| raw.get().len()).sum();
+        let mut records = Records::with_capacity(found, bytes);
+        let (mut rejects, mut rejected) = (Vec::new(), 0);
+        for (index, raw) in (0..).zip(&self.data) {
+            let Err(reason) = push_record(&mut records, raw.get()) else { continue };
+            rejected += 1;
+            if rejects.len() < MAX_NAMED_REJECTS {
+                rejects.push(Rejected { index, reason });
+            }
+        }
+        let Wire { drone_id, profile_id, run_id, seq, run, .. } = self;
+        Ok(Batch { drone_id, profile_id, run_id, seq, records, rejects, rejected, run })
+    }
+}
+
+impl Serialize for Batch {
+    /// The public form. Rejected records are gone by then, so a batch is sent on only before it is judged,
+    /// or without rejects.
+    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+        let mut out = target.serialize_struct("Batch", 6)?;
+        out.serialize_field("drone_id", &self.drone_id)?;
+        out.serialize_field("profile_id", &self.profile_id)?;
+        out.serialize_field("run_id", &self.run_id)?;
+        if let Some(seq) = self.seq {
+            out.serialize_field("seq", &seq)?;
+        }
+        out.serialize_field("data", &Data(&self.records))?;
+        if let Some(run) = &self.run {
+            out.serialize_field("run", run)?;
+        }
+        out.end()
+    }
+}
+
+struct Data<'a>(&'a Records);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+        target.collect_seq(self.0.iter().map(|(_, text)| Text(text)))
+    }
+}
+
+struct Text<'a>(&'a [u8]);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+        let text = std::str::from_utf8(self.0).map_err(serde::ser::Error::custom)?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
+        raw.serialize(target)
+    }
+}
+
+impl<'de> Deserialize<'de> for Batch {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(source)?;
+        let body: Cow<'_, [u8]> = Cow::Borrowed(raw.get().as_bytes());
+        Self::from_json(&body).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = r#"{"drone_id":"d1","profile_id":"census-population","run_id":"r1","data":[
+        {"dims":{"geo":{"name":"CA"}},"measures":{"population":{"total":39538223}}}]}"#;
+
+    #[test]
+    fn the_minimal_batch_is_accepted() {
+        let batch = Batch::from_json(MINIMAL.as_bytes()).unwrap();
+        assert_eq!((batch.records.len(), batch.rejected, batch.seq), (1, 0, None));
+    }
+
+    #[test]
+    fn one_bad_record_is_named_and_the_others_stay() {
+        let body = r#"{"drone_id":"d","profile_id":"p","run_id":"r","data":[
+            {"dims":{},"measures":{"v":1}}, 7, {"dims":{},"measures":{"v":2}}]}"#;
+        let batch = Batch::from_json(body.as_bytes()).unwrap();
+        assert_eq!(batch.records.len(), 2);
+        assert_eq!(batch.rejects.iter().map(|reject| reject.index).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_batch_survives_the_way_to_another_process() {
+        let batch = Batch::from_json(MINIMAL.as_bytes()).unwrap();
+        let text = serde_json::to_string(&batch).unwrap();
+        assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);
+    }
+
+    #[test]
+    fn bad_json_names_line_and_column() {
+        let error = Batch::from_json(b"{\"drone_id\":\"d\",\n \"profile_id\": NaN}").unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        assert_eq!(Batch::from_json(br#"{"drone_id":"d","profile_id":"p","run_id":"r"}"#), Err(BatchError::Empty));
+    }
+}

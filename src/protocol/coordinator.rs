@@ -1,0 +1,200 @@
+//! The coordinator's contract: drones join, beat and ask for their work; operators look, drain and run now.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::call::calls;
+use super::paging::{Page, PageRequest};
+use crate::domain::digest::Digest;
+use crate::domain::fleet::{DroneState, Labels};
+use crate::domain::ids::{DroneId, ProfileId, TenantId};
+
+/// What a drone says when it joins. Joining again is harmless and refreshes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DroneHello {
+    #[schema(value_type = String)]
+    pub drone_id: DroneId,
+    /// Program version of the drone.
+    #[serde(default)]
+    pub version: String,
+    #[serde(default)]
+    pub labels: Labels,
+    /// Unix milliseconds by the drone's own clock, to see its skew.
+    #[serde(default)]
+    pub clock_ms: Option<i64>,
+}
+
+/// What a drone should know after joining.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Registered {
+    /// Milliseconds between beats.
+    pub heartbeat_ms: u64,
+    /// Without a beat for this long the drone's work goes to others.
+    pub lease_ms: u64,
+    /// Unix milliseconds by the coordinator's clock.
+    pub server_ms: i64,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Beat {
+    #[schema(value_type = String)]
+    pub drone_id: DroneId,
+    #[serde(default)]
+    pub clock_ms: Option<i64>,
+    /// Profiles it holds an actor for.
+    #[serde(default)]
+    pub profiles: u32,
+    /// Runs in progress.
+    #[serde(default)]
+    pub running: u32,
+    /// Batches in its spool that are not acknowledged yet.
+    #[serde(default)]
+    pub spooled: u64,
+    /// Batches lost at the spool's bound since it started.
+    #[serde(default)]
+    pub spool_dropped: u64,
+    /// Run-now requests whose run was carried out and spooled.
+    #[serde(default)]
+    #[schema(value_type = Vec<i64>)]
+    pub done_requests: Vec<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BeatReply {
+    /// False: the coordinator does not know this drone; it must register again.
+    pub known: bool,
+    /// Grows whenever the drone's work may have changed.
+    pub revision: u64,
+    pub server_ms: i64,
+}
+
+/// One profile version that a drone should run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Assignment {
+    #[schema(value_type = String)]
+    pub profile_id: ProfileId,
+    #[schema(value_type = String)]
+    pub digest: Digest,
+}
+
+/// A run asked for by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunRequest {
+    pub request_id: i64,
+    #[schema(value_type = String)]
+    pub profile_id: ProfileId,
+}
+
+/// All that a drone should do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Work {
+    pub revision: u64,
+    pub assignments: Vec<Assignment>,
+    pub run_now: Vec<RunRequest>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DroneView {
+    #[schema(value_type = String)]
+    pub drone_id: DroneId,
+    pub state: DroneState,
+    pub version: String,
+    pub labels: Labels,
+    pub registered_ms: i64,
+    pub last_seen_ms: i64,
+    /// The drone's clock minus the coordinator's, as of the last beat, in milliseconds.
+    pub clock_skew_ms: Option<i64>,
+    pub assigned: u32,
+    pub running: u32,
+    pub spooled: u64,
+    pub spool_dropped: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DroneStats {
+    pub online: u32,
+    pub draining: u32,
+    pub offline: u32,
+    /// Enabled profiles that some live drone runs.
+    pub assigned_profiles: u32,
+    /// Enabled profiles that no live drone can run.
+    pub unassigned_profiles: u32,
+    pub pending_run_requests: u32,
+}
+
+/// Which drone a run-now request went to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RunRequested {
+    pub request_id: i64,
+    #[schema(value_type = Option<String>)]
+    pub drone_id: Option<DroneId>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Register {
+    pub tenant: TenantId,
+    pub hello: DroneHello,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Heartbeat {
+    pub tenant: TenantId,
+    pub beat: Beat,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetWork {
+    pub tenant: TenantId,
+    pub drone_id: DroneId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListDrones {
+    pub tenant: TenantId,
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetDrone {
+    pub tenant: TenantId,
+    pub drone_id: DroneId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetDroneStats {
+    pub tenant: TenantId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DrainDrone {
+    pub tenant: TenantId,
+    pub drone_id: DroneId,
+    pub draining: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunNow {
+    pub tenant: TenantId,
+    pub profile_id: ProfileId,
+}
+
+/// Tells the coordinator that profiles changed, so that it need not wait for its next look.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProfilesChanged {
+    pub tenant: TenantId,
+}
+
+calls! {
+    Register        => Registered,       "/internal/coordinator/register", repeatable;
+    Heartbeat       => BeatReply,        "/internal/coordinator/heartbeat", repeatable;
+    GetWork         => Work,             "/internal/coordinator/get-work", repeatable;
+    ListDrones      => Page<DroneView>,  "/internal/coordinator/list-drones", repeatable;
+    GetDrone        => DroneView,        "/internal/coordinator/get-drone", repeatable;
+    GetDroneStats   => DroneStats,       "/internal/coordinator/get-drone-stats", repeatable;
+    DrainDrone      => DroneView,        "/internal/coordinator/drain-drone", repeatable;
+    RunNow          => RunRequested,     "/internal/coordinator/run-now", once;
+    ProfilesChanged => super::call::Done, "/internal/coordinator/profiles-changed", repeatable;
+}
