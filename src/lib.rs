@@ -6,5 +6,6 @@
 
 pub mod domain;
 pub mod protocol;
+pub mod reports;
 pub mod runtime;
 pub mod settings;
