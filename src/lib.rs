@@ -8,3 +8,4 @@ pub mod domain;
 pub mod protocol;
 pub mod runtime;
 pub mod settings;
+pub mod store;
