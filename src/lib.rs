@@ -9,3 +9,4 @@ pub mod protocol;
 pub mod reports;
 pub mod runtime;
 pub mod settings;
+pub mod store;
