@@ -18,7 +18,7 @@ pub const DEFAULT_MAX_BYTES: usize = 256 * 1024 * 1024;
 pub enum JoinError {
     #[error(
         "the join holds {keys} keys, which take more than the {max_bytes} bytes allowed, at record {record} of \
-         {profile_id}; join on fewer or coarser dims, or raise reporter.max_join_bytes"
+         {profile_id}; join on fewer or coarser dims, or give the reporter more memory"
     )]
     TooLarge { keys: usize, max_bytes: usize, record: u64, profile_id: ProfileId },
     #[error(
@@ -33,6 +33,7 @@ pub enum JoinError {
 }
 
 /// A join being filled.
+#[derive(Debug)]
 pub struct Collector {
     pub(super) spec: CheckedSpec,
     pub(super) keys: Keys,
@@ -45,6 +46,7 @@ pub struct Collector {
 }
 
 /// One profile that is read, and what became of its records so far.
+#[derive(Debug)]
 pub(super) struct Source {
     pub profile_id: ProfileId,
     /// Indices of the inputs that read it.

@@ -10,7 +10,7 @@ use super::path::{self, Half};
 
 /// Which members to read, as a tree of their names.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(super) struct Plan {
     root: Node,
     dims: usize,
     measures: usize,
@@ -31,7 +31,7 @@ enum Slot {
 
 /// What was found in one record, in the order in which it was planned. Used again for the next one.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(super) struct Found {
     text: Vec<u8>,
     dims: Vec<Option<Range<usize>>>,
     measures: Vec<Option<f64>>,
@@ -39,7 +39,7 @@ pub struct Found {
 
 impl Plan {
     /// Plans the paths of a checked spec; one that does not parse is never found.
-    pub fn new<'p>(dims: impl Iterator<Item = &'p str>, measures: impl Iterator<Item = &'p str>) -> Self {
+    pub(super) fn new<'p>(dims: impl Iterator<Item = &'p str>, measures: impl Iterator<Item = &'p str>) -> Self {
         let mut plan = Self::default();
         for dim in dims {
             plan.root.add(dim, Half::Dims, Slot::Dim(plan.dims));
@@ -53,7 +53,7 @@ impl Plan {
     }
 
     /// Reads `record` into `found`.
-    pub fn read(&self, record: &str, found: &mut Found) -> Result<(), serde_json::Error> {
+    pub(super) fn read(&self, record: &str, found: &mut Found) -> Result<(), serde_json::Error> {
         found.reset(self.dims, self.measures);
         let mut reader = serde_json::Deserializer::from_str(record);
         NodeSeed { node: &self.root, found }.deserialize(&mut reader)?;
@@ -86,12 +86,12 @@ impl Found {
     }
 
     /// The text of each dim, `None` where the record lacks it.
-    pub fn dims(&self) -> impl Iterator<Item = Option<&[u8]>> {
+    pub(super) fn dims(&self) -> impl Iterator<Item = Option<&[u8]>> {
         self.dims.iter().map(|range| range.clone().map(|range| &self.text[range]))
     }
 
     /// The number of each measure, `None` where the record lacks it.
-    pub fn measures(&self) -> &[Option<f64>] {
+    pub(super) fn measures(&self) -> &[Option<f64>] {
         &self.measures
     }
 
