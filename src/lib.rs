@@ -8,4 +8,5 @@ pub mod domain;
 pub mod protocol;
 pub mod reports;
 pub mod runtime;
+pub mod sample;
 pub mod settings;

@@ -18,7 +18,7 @@ pub const DEFAULT_MAX_BYTES: usize = 256 * 1024 * 1024;
 pub enum JoinError {
     #[error(
         "the join holds {keys} keys, which take more than the {max_bytes} bytes allowed, at record {record} of \
-         {profile_id}; join on fewer or coarser dims, or give the reporter more memory"
+         {profile_id}; join on fewer or coarser dims, or raise reporter.max_join_bytes"
     )]
     TooLarge { keys: usize, max_bytes: usize, record: u64, profile_id: ProfileId },
     #[error(
