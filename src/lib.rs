@@ -8,5 +8,6 @@ pub mod domain;
 pub mod protocol;
 pub mod reports;
 pub mod runtime;
+pub mod sample;
 pub mod settings;
 pub mod store;
