@@ -5,4 +5,6 @@
 //! > `protocol` > `domain`, `runtime`, `settings`.
 
 pub mod domain;
+pub mod pipeline;
+pub mod profiles;
 pub mod protocol;
