@@ -5,6 +5,8 @@
 //! > `protocol` > `domain`, `runtime`, `settings`.
 
 pub mod domain;
+pub mod pipeline;
+pub mod profiles;
 pub mod protocol;
 pub mod reports;
 pub mod runtime;
