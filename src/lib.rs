@@ -4,8 +4,9 @@
 //! `bin` > `node` > `actors`, `http`, `cli` > `clients`, `pipeline` > `profiles`, `store`, `reports`
 //! > `protocol` > `domain`, `runtime`, `settings`.
 
+pub mod actors;
+pub mod clients;
 pub mod domain;
-pub mod pipeline;
 pub mod profiles;
 pub mod protocol;
 pub mod reports;

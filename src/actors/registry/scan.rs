@@ -60,7 +60,7 @@ async fn take(seed: &Seed, folder: &mut Folder, root: &Path, name: String, stamp
         Ok(profile) => profile,
         Err(problems) => return folder.broke(&name, stamp, problems.places(Some(&name))),
     };
-    let (id, digest) = (profile.id().clone(), profile.digest());
+    let (id, digest) = (profile.id().clone(), *profile.digest());
     match folder.judge(&name, &id, digest) {
         Verdict::Same => return folder.took(&name, stamp, id, digest),
         Verdict::Twice { other } => {
