@@ -5,5 +5,6 @@
 //! > `protocol` > `domain`, `runtime`, `settings`.
 
 pub mod domain;
+pub mod http;
 pub mod protocol;
 pub mod settings;

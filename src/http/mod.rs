@@ -1,0 +1,16 @@
+//! The HTTP surface: decode, ask a client, encode, and nothing else. Every error leaves as problem+json out of the
+//! one table of codes. Knows no store, no SQL and no actor's state.
+
+pub mod accept;
+pub mod auth;
+pub mod body;
+pub mod context;
+pub mod events;
+pub mod extract;
+pub mod middleware;
+pub mod openapi;
+pub mod problem;
+pub mod query;
+pub mod rate;
+pub mod startup;
+pub mod state;
