@@ -7,4 +7,5 @@
 pub mod domain;
 pub mod http;
 pub mod protocol;
+pub mod runtime;
 pub mod settings;
