@@ -9,3 +9,4 @@ pub mod http;
 pub mod protocol;
 pub mod runtime;
 pub mod settings;
+pub mod telemetry;

@@ -14,7 +14,7 @@ use crate::protocol::fault::{Code, Fault};
 use inflate::{Encoding, Inflater};
 
 /// How large bodies may be, and how much memory they hold together.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Bodies {
     /// Most bytes of one body as it arrives.
     max_bytes: usize,
@@ -86,12 +86,13 @@ pub fn content_type(headers: &HeaderMap) -> String {
 }
 
 /// Bytes that all bodies together may hold.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Budget {
     left: Arc<AtomicUsize>,
 }
 
 /// A part of the budget, given back when dropped.
+#[derive(Debug)]
 struct Reservation {
     budget: Budget,
     bytes: usize,

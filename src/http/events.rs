@@ -20,7 +20,7 @@ const BACKLOG: usize = 256;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The source of events. Clones share it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Events {
     sender: broadcast::Sender<Event>,
     last_id: Arc<AtomicU64>,

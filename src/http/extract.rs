@@ -18,6 +18,7 @@ use crate::domain::ids::TenantId;
 use crate::protocol::fault::{Code, Fault};
 
 /// Whose data a request is about.
+#[derive(Debug)]
 pub struct Caller {
     pub tenant: TenantId,
 }
@@ -33,6 +34,7 @@ impl FromRequest for Caller {
 }
 
 /// The `{id}` of the path, its escapes resolved, as a `T`.
+#[derive(Debug)]
 pub struct PathId<T>(pub T);
 
 impl<T: FromStr<Err: Display> + 'static> FromRequest for PathId<T> {
@@ -50,6 +52,7 @@ impl<T: FromStr<Err: Display> + 'static> FromRequest for PathId<T> {
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T, HttpError>>>>;
 
 /// A body as it is, inflated, with its media type.
+#[derive(Debug)]
 pub struct RawBody {
     pub bytes: Vec<u8>,
     /// In small letters, without parameters; empty where none was given.
@@ -70,6 +73,7 @@ impl FromRequest for RawBody {
 }
 
 /// A body of JSON.
+#[derive(Debug)]
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
@@ -87,6 +91,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 }
 
 /// A body of JSON where an empty one stands for `T`'s default.
+#[derive(Debug)]
 pub struct OptionalJson<T>(pub T);
 
 impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {

@@ -2,12 +2,16 @@
 //! one table of codes. Knows no store, no SQL and no actor's state.
 
 pub mod accept;
+pub mod area;
 pub mod auth;
 pub mod body;
 pub mod context;
+pub mod docs;
 pub mod events;
 pub mod extract;
+pub mod health;
 pub mod middleware;
+pub mod node;
 pub mod openapi;
 pub mod problem;
 pub mod query;

@@ -18,6 +18,7 @@ const MAX_PARAMETERS: usize = 32;
 pub const ANY_DIM: &str = "dims.*";
 
 /// The parameters of one request.
+#[derive(Debug)]
 pub struct Params<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }

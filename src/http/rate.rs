@@ -1,6 +1,7 @@
 //! A rate for each caller: the key where a good one was shown, else the peer's address. Callers are hashed to a
 //! fixed number of places, so that memory is bounded by construction, however many addresses knock.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -20,6 +21,12 @@ pub struct Limiter {
     seed: RandomState,
     clock: DefaultClock,
     per_second: NonZeroU32,
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limiter").field("per_second", &self.per_second).field("callers", &self.limits.len()).finish()
+    }
 }
 
 impl Limiter {

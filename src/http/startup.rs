@@ -44,6 +44,7 @@ pub struct Listen {
 }
 
 /// A server that listens, and runs once it is awaited.
+#[expect(missing_debug_implementations, reason = "a running server has nothing to show")]
 pub struct Bound {
     pub server: Server,
     pub addresses: Vec<SocketAddr>,
@@ -99,3 +100,6 @@ fn insert_allow(answer: &mut HttpResponse, allowed: &str) {
         answer.headers_mut().insert(header::ALLOW, value);
     }
 }
+
+#[cfg(test)]
+mod tests;

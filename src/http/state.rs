@@ -9,6 +9,7 @@ use super::rate::Limiter;
 use crate::settings::HttpSettings;
 
 /// The server's own state. The roles' clients stand beside it.
+#[derive(Debug)]
 pub struct AppState {
     pub gate: Gate,
     pub limiter: Limiter,

@@ -14,7 +14,7 @@ use crate::http::state::AppState;
 use crate::protocol::fault::{Code, Fault};
 
 /// Whether a request's body is being waited for: then the caller is the slow one.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Debug)]
 pub struct WaitsForBody(Rc<Cell<bool>>);
 
 impl WaitsForBody {
