@@ -7,6 +7,7 @@
 pub mod domain;
 pub mod http;
 pub mod protocol;
+pub mod reports;
 pub mod runtime;
 pub mod settings;
 pub mod telemetry;

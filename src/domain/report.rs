@@ -105,11 +105,11 @@ pub struct InputCounts {
     pub records: u64,
     /// Records left out because they lack a join dim.
     pub without_key: u64,
-    /// Records left out because they lack the measure.
+    /// Records left out because they have every join dim, but lack the measure.
     pub without_measure: u64,
     /// Distinct keys.
     pub keys: u64,
-    /// Records that shared a key with another one of this input.
+    /// Records beyond the first of their key. `records` is the sum of this and the three before.
     pub duplicates: u64,
 }
 
@@ -117,7 +117,7 @@ pub struct InputCounts {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Answer {
     Table {
-        /// The join dims, then one column for each input.
+        /// The join dims, then one column for each input, named `profile:measures.x`.
         columns: Vec<String>,
         rows: Vec<Row>,
         /// True when there are more rows than the limit; `total_rows` counts them all.
@@ -130,7 +130,8 @@ pub enum Answer {
     },
 }
 
-/// One joined row: the key's texts in the order of `join`, the measures in the order of `inputs`.
+/// One joined row: the key's texts in the order of `join`, the measures in the order of `inputs`. Rows are in the
+/// order of their keys, text by text, by Unicode code points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Row {
     pub key: Vec<String>,
