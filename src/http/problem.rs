@@ -4,8 +4,8 @@
 use std::fmt;
 
 use actix_web::error::ResponseError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use super::context;
@@ -77,6 +77,11 @@ pub fn fault_of(status: StatusCode, detail: Option<String>) -> Fault {
 pub fn malformed_json(error: &serde_json::Error) -> Fault {
     let place = format!("line {}, column {}", error.line(), error.column());
     Fault::new(Code::MalformedJson, error.to_string()).at(place)
+}
+
+/// No route has this path.
+pub fn nothing_at(method: &Method, path: &str) -> Fault {
+    Fault::new(Code::NotFound, format!("there is no {method} {path} here; /api/docs lists what there is"))
 }
 
 /// Whoever may send again is told when; a second where the fault itself does not say.

@@ -12,9 +12,9 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Responder};
 
-use super::middleware::{access_log, gate, head, headers, panic_net, problems, request_id, time_cap};
+use super::middleware::{access_log, gate, head, headers, panic_net, problems, request_id, time_cap, unread_body};
 use super::openapi;
-use super::problem::problem;
+use super::problem::{nothing_at, problem};
 use super::state::AppState;
 use crate::protocol::fault::{Code, Fault};
 
@@ -63,6 +63,7 @@ pub fn bind(listen: &Listen, state: AppState, routes: Vec<Routes>) -> io::Result
             .wrap(from_fn(time_cap::time_cap))
             .wrap(from_fn(panic_net::panic_net))
             .wrap(from_fn(problems::problems))
+            .wrap(from_fn(unread_body::unread_body))
             .wrap(from_fn(headers::headers))
             .wrap(from_fn(access_log::access_log))
             .wrap(from_fn(request_id::request_id))
@@ -86,8 +87,7 @@ async fn nothing_here(request: HttpRequest) -> impl Responder {
     let methods = request.match_pattern().map(|pattern| openapi::methods_of(&pattern)).unwrap_or_default();
     let (method, path) = (request.method(), request.path());
     if methods.is_empty() {
-        let detail = format!("there is no {method} {path} here; /api/docs lists what there is");
-        return problem(&Fault::new(Code::NotFound, detail));
+        return problem(&nothing_at(method, path));
     }
     let allowed = methods.join(", ");
     let mut answer = problem(&Fault::new(Code::MethodNotAllowed, format!("{path} takes {allowed}, not {method}")));

@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use crate::http::auth::Identity;
-use crate::http::problem::problem;
+use crate::http::problem::{nothing_at, problem};
 use crate::http::state::AppState;
 use crate::protocol::fault::Fault;
 
@@ -37,11 +37,11 @@ fn admit(state: &AppState, request: &ServiceRequest) -> Result<Option<Identity>,
     if is_counted(path, key.is_some()) {
         state.limiter.admit(key, request.peer_addr().map(|peer| peer.ip()))?;
     }
-    match admitted {
-        // Where there is nothing, the router says so.
-        Err(_) if request.match_pattern().is_none() => Ok(None),
-        admitted => admitted,
-    }
+    // Where there is nothing to guard, no key helps. Said here, since nothing may pass that was not admitted.
+    admitted.map_err(|fault| match request.resource_map().match_pattern(path) {
+        Some(_) => fault,
+        None => nothing_at(request.method(), path),
+    })
 }
 
 fn is_counted(path: &str, has_key: bool) -> bool {

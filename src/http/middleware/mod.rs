@@ -8,6 +8,7 @@ pub mod panic_net;
 pub mod problems;
 pub mod request_id;
 pub mod time_cap;
+pub mod unread_body;
 
 use actix_web::Error;
 use actix_web::dev::ServiceResponse;
