@@ -116,7 +116,9 @@ async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Vec<u8>, F
     let state = state.ok_or_else(|| Fault::new(Code::Internal, "the server was put together without its state"))?;
     let waits = request.extensions().get::<WaitsForBody>().cloned().unwrap_or_default();
     waits.set(true);
-    let bytes = state.bodies.read(request.headers(), payload).await;
+    let between_roles = request.match_info().as_str().starts_with("/internal/");
+    let bodies = if between_roles { &state.internal_bodies } else { &state.bodies };
+    let bytes = bodies.read(request.headers(), payload).await;
     waits.set(false);
     bytes
 }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use crate::runtime::{Root, State, VitalsSnapshot};
+use crate::store::{Store, StoreVitals};
 
 /// Where a node stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -28,9 +29,6 @@ pub struct RolePlace {
     pub place: String,
 }
 
-/// Tells the store's figures, in whatever form the store keeps them.
-pub type StoreProbe = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
-
 /// The node, as seen from HTTP. Clones look at the same node.
 #[derive(Clone)]
 pub struct NodeView {
@@ -41,7 +39,7 @@ pub struct NodeView {
     pub root: Root,
     pub phase: watch::Receiver<Phase>,
     /// Absent where this process has no store.
-    pub store: Option<StoreProbe>,
+    pub store: Option<Store>,
 }
 
 impl fmt::Debug for NodeView {
@@ -71,7 +69,26 @@ impl NodeView {
 
     /// What is wrong inside, in sentences that say what to do. Empty: all is well.
     pub fn problems(&self) -> Vec<String> {
-        self.unready().into_iter().chain(self.root.vitals().iter().filter_map(trouble)).collect()
+        let parts = self.root.vitals();
+        let store = self.store_vitals();
+        let store = store.as_ref().and_then(store_trouble);
+        self.unready().into_iter().chain(store).chain(parts.iter().filter_map(trouble)).collect()
+    }
+
+    /// The store's figures, where this process has one.
+    pub fn store_vitals(&self) -> Option<StoreVitals> {
+        self.store.as_ref().map(Store::vitals)
+    }
+}
+
+fn store_trouble(store: &StoreVitals) -> Option<String> {
+    let last = store.last_error.as_deref().unwrap_or("unknown");
+    match (store.gave_up, store.writable) {
+        (true, _) => Some(format!("the store's writer was given up (last: {last}); look in the log and restart the node")),
+        (false, false) => Some(format!(
+            "the store cannot write now (last: {last}); posts are answered store_failed, look at disk space and rights"
+        )),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
 
 use super::problem::PROBLEM_JSON;
-use super::{docs, health};
+use super::{docs, health, routes};
 use crate::protocol::fault::Problem;
 
 #[derive(utoipa::OpenApi)]
@@ -36,8 +36,8 @@ struct Root;
 pub fn document() -> &'static OpenApi {
     static DOCUMENT: OnceLock<OpenApi> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
-        let areas = [health::Docs::openapi(), docs::Docs::openapi()];
-        let mut whole = areas.into_iter().fold(Root::openapi(), |whole, area| whole.merge_from(area));
+        let areas = [health::Docs::openapi(), docs::Docs::openapi()].into_iter().chain(routes::documents());
+        let mut whole = areas.fold(Root::openapi(), |whole, area| whole.merge_from(area));
         add_security(&mut whole);
         for item in whole.paths.paths.values_mut() {
             for (method, operation) in operations_mut(item) {

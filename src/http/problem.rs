@@ -75,8 +75,17 @@ pub fn fault_of(status: StatusCode, detail: Option<String>) -> Fault {
 
 /// What is wrong with a JSON body, with line and column.
 pub fn malformed_json(error: &serde_json::Error) -> Fault {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    Fault::new(Code::MalformedJson, error.to_string()).at(place)
+    malformed(error.to_string())
+}
+
+/// As [`malformed_json`], from the error's text, which ends with `at line 2 column 7`.
+pub fn malformed(text: String) -> Fault {
+    let place = text.rsplit_once(" at line ").map(|(_, place)| format!("line {}", place.replace(" column", ", column")));
+    let fault = Fault::new(Code::MalformedJson, text);
+    match place {
+        Some(place) => fault.at(place),
+        None => fault,
+    }
 }
 
 /// No route has this path.

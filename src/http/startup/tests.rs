@@ -10,7 +10,6 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::domain::ids::ProfileId;
-use crate::http::events::Events;
 use crate::http::extract::{Caller, Json, PathId};
 use crate::http::node::{NodeView, Phase};
 use crate::http::problem::HttpError;
@@ -89,7 +88,7 @@ async fn serve_node(settings: HttpSettings, phase: &watch::Sender<Phase>, test: 
         config.service(panics).service(is_slow).service(lists).service(finds).service(echoes).service(answers_roles);
     });
     let listen = Listen { host: settings.host.clone(), port: 0, workers: 1, shutdown_timeout: Duration::from_secs(1) };
-    let state = AppState::new(&settings, "secret", Events::new(2));
+    let state = AppState::new(&settings, "secret");
     let bound = bind(&listen, state, vec![routes]).unwrap();
     let handle = bound.server.handle();
     tokio::select! {
