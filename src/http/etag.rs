@@ -32,7 +32,10 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<Digest>, Fault> {
     }
     let digest = Digest::parse(text.trim_matches('"'));
     digest.map(Some).map_err(|_| {
-        Fault::invalid("If-Match", format!("If-Match is {text:?}; expected one ETag, such as \"sha256:…\" in quotes, or *"))
+        Fault::invalid(
+            "If-Match",
+            format!("If-Match is {text:?}; expected one ETag, such as \"sha256:…\" in quotes, or *"),
+        )
     })
 }
 
@@ -46,9 +49,8 @@ mod tests {
     fn a_tag_comes_back_as_it_went() {
         let digest = Digest::of(b"yaml");
         let quoted = tag(&digest).to_string();
-        let request = |name: header::HeaderName, value: &str| {
-            TestRequest::get().insert_header((name, value)).to_http_request()
-        };
+        let request =
+            |name: header::HeaderName, value: &str| TestRequest::get().insert_header((name, value)).to_http_request();
         assert!(is_known(&request(header::IF_NONE_MATCH, &quoted), &digest));
         assert!(is_known(&request(header::IF_NONE_MATCH, &format!("\"x\", W/{quoted}")), &digest));
         assert!(!is_known(&request(header::IF_NONE_MATCH, "\"x\""), &digest));

@@ -2,8 +2,8 @@
 //! once; their routes are their own (`protocol`).
 
 use actix::{Actor, Context, Handler};
-use actix_web::web::{self, ServiceConfig};
 use actix_web::HttpResponse;
+use actix_web::web::{self, ServiceConfig};
 
 use super::extract::Json;
 use super::problem::HttpError;
@@ -13,7 +13,7 @@ use crate::protocol::call::Call;
 use crate::protocol::{aggregator, coordinator, registry, reporter};
 
 /// Serves every role that `clients` knows to be local.
-pub fn routes(config: &mut ServiceConfig, clients: &Clients) {
+pub(super) fn routes(config: &mut ServiceConfig, clients: &Clients) {
     serve_registry(config, &clients.registry);
     serve_coordinator(config, &clients.coordinator);
     serve_aggregator(config, &clients.aggregator);

@@ -70,11 +70,12 @@ impl Watcher {
         if !std::mem::replace(&mut self.greeted, true) {
             return Some(Bytes::from_static(b": watching\nretry: 2000\n\n"));
         }
-        tokio::select! {
-            _ = self.phase.wait_for(|phase| *phase == Phase::Stopping) => None,
-            event = self.events.recv() => self.written(event),
-            _ = self.heartbeat.tick() => Some(Bytes::from_static(b": still here\n\n")),
-        }
+        let event = tokio::select! {
+            () = stopping(&mut self.phase) => return None,
+            event = self.events.recv() => event,
+            _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": still here\n\n")),
+        };
+        self.written(event)
     }
 
     fn written(&mut self, event: Result<Event, RecvError>) -> Option<Bytes> {
@@ -84,12 +85,15 @@ impl Watcher {
                 let data = serde_json::to_string(&event).ok()?;
                 Some(format!("id: {}\nevent: {}\ndata: {data}\n\n", self.told, event.name()).into())
             }
-            Err(RecvError::Lagged(missed)) => {
-                Some(format!("event: missed\ndata: {{\"missed\":{missed}}}\n\n").into())
-            }
+            Err(RecvError::Lagged(missed)) => Some(format!("event: missed\ndata: {{\"missed\":{missed}}}\n\n").into()),
             Err(RecvError::Closed) => None,
         }
     }
+}
+
+async fn stopping(phase: &mut watch::Receiver<Phase>) {
+    // An error says that the node is gone, which is no less of an end.
+    let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub mod routes;
 pub mod startup;
 pub mod state;
 pub mod surface;
+#[cfg(test)]
+mod testkit;
 
 pub use node::Phase;
 pub use startup::Bound;

@@ -84,7 +84,9 @@ impl NodeView {
 fn store_trouble(store: &StoreVitals) -> Option<String> {
     let last = store.last_error.as_deref().unwrap_or("unknown");
     match (store.gave_up, store.writable) {
-        (true, _) => Some(format!("the store's writer was given up (last: {last}); look in the log and restart the node")),
+        (true, _) => {
+            Some(format!("the store's writer was given up (last: {last}); look in the log and restart the node"))
+        }
         (false, false) => Some(format!(
             "the store cannot write now (last: {last}); posts are answered store_failed, look at disk space and rights"
         )),

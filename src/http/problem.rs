@@ -80,7 +80,8 @@ pub fn malformed_json(error: &serde_json::Error) -> Fault {
 
 /// As [`malformed_json`], from the error's text, which ends with `at line 2 column 7`.
 pub fn malformed(text: String) -> Fault {
-    let place = text.rsplit_once(" at line ").map(|(_, place)| format!("line {}", place.replace(" column", ", column")));
+    let place =
+        text.rsplit_once(" at line ").map(|(_, place)| format!("line {}", place.replace(" column", ", column")));
     let fault = Fault::new(Code::MalformedJson, text);
     match place {
         Some(place) => fault.at(place),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::auth::Gate;
 use super::body::Bodies;
 use super::rate::Limiter;
-use tokio::sync::Semaphore;
 use crate::settings::HttpSettings;
+use tokio::sync::Semaphore;
 
 /// Drones that may wait for work at once.
 const MAX_WAITERS: usize = 10_000;

@@ -105,3 +105,6 @@ fn place<A: actix::Actor>(role: Role, client: &Client<A>) -> RolePlace {
     };
     RolePlace { role: role.as_str(), place }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! The state of the whole, in one answer, with plain sentences about what is wrong.
 
 use actix_web::{HttpRequest, HttpResponse, Responder, get, web};
-use futures_util::join;
 use serde::Serialize;
+use tokio::join;
 use utoipa::ToSchema;
 
 use crate::actors::Clients;
@@ -92,7 +92,8 @@ fn keep<T>(outcome: Result<T, Fault>, role: &str, problems: &mut Vec<String>) ->
 fn fleet_problems(stats: &DroneStats) -> Vec<String> {
     let mut problems = Vec::new();
     if stats.online == 0 {
-        problems.push("no drone is online, so nothing is fetched; start one with chartly-drone --control-plane URL".into());
+        problems
+            .push("no drone is online, so nothing is fetched; start one with chartly-drone --control-plane URL".into());
     } else if stats.unassigned_profiles > 0 {
         let count = stats.unassigned_profiles;
         problems.push(format!("{count} enabled profiles have no drone that can run them; look at their labels"));

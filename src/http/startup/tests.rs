@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use actix_web::{get, post};
-use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -14,11 +13,10 @@ use crate::http::extract::{Caller, Json, PathId};
 use crate::http::node::{NodeView, Phase};
 use crate::http::problem::HttpError;
 use crate::http::query::Params;
+use crate::http::testkit::{KEY, get, post, read, send};
 use crate::http::{docs, health};
 use crate::runtime::Root;
 use crate::settings::HttpSettings;
-
-const KEY: &str = "X-API-Key: secret\r\n";
 
 #[get("/test/panic")]
 async fn panics() -> HttpResponse {
@@ -95,51 +93,6 @@ async fn serve_node(settings: HttpSettings, phase: &watch::Sender<Phase>, test: 
         ended = bound.server => panic!("the server ended: {ended:?}"),
         () = test(bound.addresses[0]) => handle.stop(false).await,
     }
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-
-    fn code(&self) -> String {
-        assert!(self.head.contains("content-type: application/problem+json"), "{}", self.head);
-        self.json()["code"].as_str().unwrap().to_owned()
-    }
-}
-
-/// Sends raw bytes on a connection of its own and reads until the server closes.
-async fn send(address: SocketAddr, head: &str, body: &[u8]) -> Answer {
-    let mut connection = TcpStream::connect(address).await.unwrap();
-    let request = format!("{head}Host: test\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).await.unwrap();
-    connection.write_all(body).await.unwrap();
-    read(connection).await
-}
-
-async fn read(mut connection: TcpStream) -> Answer {
-    let mut bytes = Vec::new();
-    let reading = tokio::time::timeout(Duration::from_secs(5), connection.read_to_end(&mut bytes));
-    reading.await.expect("the server answers and closes").unwrap();
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer in {text:?}"));
-    let status = head[9..12].parse().unwrap();
-    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
-}
-
-async fn get(address: SocketAddr, path: &str) -> Answer {
-    send(address, &format!("GET {path} HTTP/1.1\r\n"), b"").await
-}
-
-async fn post(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
-    let length = body.len();
-    send(address, &format!("POST {path} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n"), body).await
 }
 
 #[actix_web::test]

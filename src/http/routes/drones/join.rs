@@ -16,7 +16,7 @@ use crate::protocol::coordinator::{
 /// Joins the fleet. Joining again is harmless and refreshes what is known of the drone.
 #[utoipa::path(tag = "drones", request_body = DroneHello, responses((status = 200, body = Registered)))]
 #[post("/api/drones/register")]
-async fn register_drone(
+pub(super) async fn register_drone(
     clients: web::Data<Clients>,
     caller: Caller,
     Json(hello): Json<DroneHello>,
@@ -29,7 +29,7 @@ async fn register_drone(
 /// A sign of life. `known: false` says that the drone must join again.
 #[utoipa::path(tag = "drones", request_body = Beat, responses((status = 200, body = BeatReply)))]
 #[post("/api/drones/heartbeat")]
-async fn beat(
+pub(super) async fn beat(
     clients: web::Data<Clients>,
     caller: Caller,
     Json(heartbeat): Json<Beat>,
@@ -58,7 +58,7 @@ impl Default for Drain {
 #[utoipa::path(tag = "drones", params(("id" = String, Path)), request_body = Option<Drain>,
     responses((status = 200, body = DroneView)))]
 #[post("/api/drones/{id}:drain")]
-async fn drain_drone(
+pub(super) async fn drain_drone(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(drone_id): PathId<DroneId>,

@@ -17,7 +17,7 @@ use crate::protocol::paging::Page;
     ("cursor" = Option<String>, Query, description = "`next` of the page before"),
 ))]
 #[get("/api/drones")]
-async fn list_drones(
+pub(super) async fn list_drones(
     clients: web::Data<Clients>,
     caller: Caller,
     request: HttpRequest,
@@ -30,7 +30,7 @@ async fn list_drones(
 /// Counts over all drones.
 #[utoipa::path(tag = "drones", responses((status = 200, body = DroneStats)))]
 #[get("/api/drones/stats")]
-async fn show_stats(
+pub(super) async fn show_stats(
     clients: web::Data<Clients>,
     caller: Caller,
     request: HttpRequest,
@@ -42,7 +42,7 @@ async fn show_stats(
 /// One drone.
 #[utoipa::path(tag = "drones", params(("id" = String, Path)), responses((status = 200, body = DroneView)))]
 #[get("/api/drones/{id}")]
-async fn show_drone(
+pub(super) async fn show_drone(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(drone_id): PathId<DroneId>,

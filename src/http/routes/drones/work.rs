@@ -28,7 +28,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
     ("wait_ms" = Option<u64>, Query, description = "How long to wait, at most 25,000; not at all unless said"),
 ))]
 #[get("/api/drones/{id}/work")]
-async fn show_work(
+pub(super) async fn show_work(
     clients: web::Data<Clients>,
     node: web::Data<NodeView>,
     state: web::Data<AppState>,

@@ -17,7 +17,7 @@ use crate::protocol::registry::{ProfileSummary, ProfileView, RollBack, SetPaused
 /// Pauses a profile: it is not fetched until it is resumed, whatever new versions say.
 #[utoipa::path(tag = "profiles", params(("id" = String, Path)), responses((status = 200, body = ProfileSummary)))]
 #[post("/api/profiles/{id}:pause")]
-async fn pause_profile(
+pub(super) async fn pause_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,
@@ -31,7 +31,7 @@ async fn pause_profile(
 /// Resumes a paused profile.
 #[utoipa::path(tag = "profiles", params(("id" = String, Path)), responses((status = 200, body = ProfileSummary)))]
 #[post("/api/profiles/{id}:resume")]
-async fn resume_profile(
+pub(super) async fn resume_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,
@@ -45,7 +45,7 @@ async fn resume_profile(
 /// Asks for a run now, beside the schedule. The drone that has the profile takes it up within seconds.
 #[utoipa::path(tag = "profiles", params(("id" = String, Path)), responses((status = 202, body = RunRequested)))]
 #[post("/api/profiles/{id}:run")]
-async fn run_profile(
+pub(super) async fn run_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,
@@ -70,7 +70,7 @@ struct RollBackTo {
 #[utoipa::path(tag = "profiles", params(("id" = String, Path)), request_body = Option<RollBackTo>,
     responses((status = 200, body = ProfileView, headers(("ETag" = String)))))]
 #[post("/api/profiles/{id}:rollback")]
-async fn roll_back_profile(
+pub(super) async fn roll_back_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,

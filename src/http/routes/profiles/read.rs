@@ -24,7 +24,7 @@ use crate::protocol::registry::{GetProfile, ListProfiles, ListVersions, ProfileS
     ("cursor" = Option<String>, Query, description = "`next` of the page before"),
 ))]
 #[get("/api/profiles")]
-async fn list_profiles(
+pub(super) async fn list_profiles(
     clients: web::Data<Clients>,
     caller: Caller,
     request: HttpRequest,
@@ -44,7 +44,7 @@ async fn list_profiles(
     (status = 304, description = "The caller has it already (`If-None-Match`)"),
 ))]
 #[get("/api/profiles/{id}")]
-async fn show_profile(
+pub(super) async fn show_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,
@@ -72,7 +72,7 @@ struct Versions {
 /// Every version of a profile, the newest first.
 #[utoipa::path(tag = "profiles", params(("id" = String, Path)), responses((status = 200, body = Versions)))]
 #[get("/api/profiles/{id}/versions")]
-async fn list_versions(
+pub(super) async fn list_versions(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,
@@ -88,6 +88,6 @@ async fn list_versions(
     (status = 200, body = serde_json::Value, content_type = "application/schema+json"),
 ))]
 #[get("/api/profiles/schema")]
-async fn show_schema() -> impl Responder {
+pub(super) async fn show_schema() -> impl Responder {
     HttpResponse::Ok().content_type("application/schema+json").json(profiles::json_schema())
 }

@@ -40,7 +40,12 @@ fn text_of(body: RawBody) -> Result<String, Fault> {
             let inner: InJson = serde_json::from_slice(&body.bytes).map_err(|error| malformed_json(&error))?;
             Ok(inner.yaml)
         }
-        "" | "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" | "text/plain"
+        ""
+        | "application/yaml"
+        | "application/x-yaml"
+        | "text/yaml"
+        | "text/x-yaml"
+        | "text/plain"
         | "application/x-www-form-urlencoded" => String::from_utf8(body.bytes).map_err(|error| {
             let place = format!("byte {}", error.utf8_error().valid_up_to());
             Fault::new(Code::InvalidRequest, format!("the text is not UTF-8 at {place}")).at(place)

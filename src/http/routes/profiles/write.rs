@@ -10,7 +10,7 @@ use crate::http::etag;
 use crate::http::extract::{Caller, PathId};
 use crate::http::problem::HttpError;
 use crate::http::query::Params;
-use crate::protocol::registry::{DeleteProfile, ProfileView, PutMode, PutProfile, Validation, ValidateProfile};
+use crate::protocol::registry::{DeleteProfile, ProfileView, PutMode, PutProfile, ValidateProfile, Validation};
 
 /// Creates a profile from its YAML text. 409 where its id exists already.
 #[utoipa::path(tag = "profiles",
@@ -18,7 +18,7 @@ use crate::protocol::registry::{DeleteProfile, ProfileView, PutMode, PutProfile,
     responses((status = 201, body = ProfileView, headers(("Location" = String), ("ETag" = String)))),
 )]
 #[post("/api/profiles")]
-async fn create_profile(
+pub(super) async fn create_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     ProfileText(yaml): ProfileText,
@@ -42,7 +42,7 @@ async fn create_profile(
     responses((status = 200, body = ProfileView, headers(("ETag" = String)))),
 )]
 #[put("/api/profiles/{id}")]
-async fn replace_profile(
+pub(super) async fn replace_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,
@@ -60,7 +60,7 @@ async fn replace_profile(
 /// Deletes a profile. Its records and versions stay.
 #[utoipa::path(tag = "profiles", params(("id" = String, Path)), responses((status = 204, description = "It is gone")))]
 #[delete("/api/profiles/{id}")]
-async fn delete_profile(
+pub(super) async fn delete_profile(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(id): PathId<ProfileId>,
@@ -77,7 +77,7 @@ async fn delete_profile(
     responses((status = 200, body = Validation)),
 )]
 #[post("/api/profiles:validate")]
-async fn validate_profile(
+pub(super) async fn validate_profile(
     clients: web::Data<Clients>,
     ProfileText(yaml): ProfileText,
     request: HttpRequest,

@@ -14,7 +14,7 @@ use crate::protocol::fault::{Code, Fault};
 /// Stores a batch. The answer means committed; bodies may be packed with gzip or zstd.
 #[utoipa::path(tag = "results", request_body = BatchShape, responses((status = 200, body = Receipt)))]
 #[post("/api/results")]
-async fn post_results(
+pub(super) async fn post_results(
     clients: web::Data<Clients>,
     caller: Caller,
     body: RawBody,

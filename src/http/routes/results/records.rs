@@ -27,7 +27,7 @@ const FILTERS: &[&str] = &["profile_id", "drone_id", "run_id", "since", "limit",
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ))]
 #[get("/api/records")]
-async fn list_records(
+pub(super) async fn list_records(
     clients: web::Data<Clients>,
     caller: Caller,
     request: HttpRequest,
@@ -51,7 +51,7 @@ async fn list_records(
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ))]
 #[get("/api/results")]
-async fn list_results(
+pub(super) async fn list_results(
     clients: web::Data<Clients>,
     caller: Caller,
     request: HttpRequest,

@@ -21,7 +21,7 @@ use crate::protocol::paging::Page;
     ("cursor" = Option<String>, Query, description = "`next` of the page before"),
 ))]
 #[get("/api/runs")]
-async fn list_runs(
+pub(super) async fn list_runs(
     clients: web::Data<Clients>,
     caller: Caller,
     request: HttpRequest,
@@ -40,7 +40,7 @@ async fn list_runs(
 /// One run.
 #[utoipa::path(tag = "results", params(("id" = String, Path)), responses((status = 200, body = RunView)))]
 #[get("/api/runs/{id}")]
-async fn show_run(
+pub(super) async fn show_run(
     clients: web::Data<Clients>,
     caller: Caller,
     PathId(run_id): PathId<RunId>,
@@ -53,7 +53,7 @@ async fn show_run(
 /// Counts over everything, and for each profile.
 #[utoipa::path(tag = "results", responses((status = 200, body = Summary)))]
 #[get("/api/results/summary")]
-async fn show_summary(
+pub(super) async fn show_summary(
     clients: web::Data<Clients>,
     caller: Caller,
     request: HttpRequest,
