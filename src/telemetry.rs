@@ -9,14 +9,6 @@ use tracing_subscriber::EnvFilter;
 /// Seconds; from a cached answer to a slow report.
 const BUCKETS_S: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-/// How log lines look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    #[default]
-    Text,
-    Json,
-}
-
 #[derive(Debug, Error)]
 pub enum TelemetryError {
     #[error("log filter {filter:?}: {reason}; expected something like info or chartly=debug,info")]
@@ -27,15 +19,12 @@ pub enum TelemetryError {
     Metrics(#[from] BuildError),
 }
 
-/// Sends log lines to standard error. `filter` is in the form of `RUST_LOG`.
-pub fn install_logs(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+/// Sends log lines to standard error, as text or as one JSON object a line. `filter` is in the form of `RUST_LOG`.
+pub fn init(json: bool, filter: &str) -> Result<(), TelemetryError> {
     let parsed = EnvFilter::try_new(filter);
     let parsed = parsed.map_err(|error| TelemetryError::Filter { filter: filter.into(), reason: error.to_string() })?;
     let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
-    let installed = match format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
-    };
+    let installed = if json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
     installed.map_err(|error| TelemetryError::Logs(error.to_string()))
 }
 

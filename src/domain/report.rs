@@ -14,6 +14,8 @@ pub const DEFAULT_ROWS: u32 = 5_000;
 #[serde(deny_unknown_fields)]
 pub struct ReportSpec {
     /// Dims to join on, such as `dims.geo.state`. A record without one of them cannot join; such are counted.
+    /// `dims.time.year`, `quarter`, `month`, `week` and `date` are also read out of a finer grain: a record with
+    /// `dims.time.date` joins on its year; say by `on_duplicate` what becomes of its many days.
     pub join: Vec<String>,
     pub inputs: Vec<Input>,
     #[serde(default)]

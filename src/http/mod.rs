@@ -1,5 +1,5 @@
 //! The HTTP surface: decode, ask a client, encode, and nothing else. Every error leaves as problem+json out of the
-//! one table of codes. Knows no store, no SQL and no actor's state.
+//! one table of codes. Knows no SQL and no actor's state; of the store only its vital signs.
 
 pub mod accept;
 pub mod area;

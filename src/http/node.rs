@@ -64,7 +64,8 @@ impl NodeView {
             Phase::Serving => {}
         }
         let escalation = self.root.escalated().borrow().clone();
-        escalation.map(|escalation| format!("the node gave up and will exit: {escalation:?}"))
+        escalation
+            .map(|escalation| format!("the node gave up and will exit: {}: {}", escalation.name, escalation.reason))
     }
 
     /// What is wrong inside, in sentences that say what to do. Empty: all is well.

@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::aggregator::Rejected;
 use crate::domain::batch::Records;
+use crate::domain::canonical::write_text;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId};
 use crate::domain::record::push_record;
@@ -102,40 +102,51 @@ impl Wire<'_> {
 }
 
 impl Serialize for Batch {
-    /// The public form. Rejected records are gone by then, so a batch is sent on only before it is judged,
-    /// or without rejects.
+    /// The public form. Rejected records are gone by then: a batch is judged where it arrives.
     fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        let mut out = target.serialize_struct("Batch", 6)?;
-        out.serialize_field("drone_id", &self.drone_id)?;
-        out.serialize_field("profile_id", &self.profile_id)?;
-        out.serialize_field("run_id", &self.run_id)?;
-        if let Some(seq) = self.seq {
-            out.serialize_field("seq", &seq)?;
-        }
-        out.serialize_field("data", &Data(&self.records))?;
-        if let Some(run) = &self.run {
-            out.serialize_field("run", run)?;
-        }
-        out.end()
+        let Self { drone_id, profile_id, run_id, seq, records, run, .. } = self;
+        let body = write_batch(drone_id, profile_id, run_id, *seq, records, run.as_ref());
+        let text = String::from_utf8(body).map_err(serde::ser::Error::custom)?;
+        RawValue::from_string(text).map_err(serde::ser::Error::custom)?.serialize(target)
     }
 }
 
-struct Data<'a>(&'a Records);
-
-impl Serialize for Data<'_> {
-    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        target.collect_seq(self.0.iter().map(|(_, text)| Text(text)))
+/// Writes the public form of a batch: what a drone sends.
+pub fn write_batch(
+    drone_id: &DroneId,
+    profile_id: &ProfileId,
+    run_id: &RunId,
+    seq: Option<u32>,
+    records: &Records,
+    run: Option<&RunReport>,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(records.byte_len() + records.len() + 1_024);
+    for (name, text) in [
+        ("{\"drone_id\":", drone_id.as_str()),
+        (",\"profile_id\":", profile_id.as_str()),
+        (",\"run_id\":", run_id.as_str()),
+    ] {
+        out.extend_from_slice(name.as_bytes());
+        write_text(&mut out, text);
     }
-}
-
-struct Text<'a>(&'a [u8]);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        let text = std::str::from_utf8(self.0).map_err(serde::ser::Error::custom)?;
-        let raw: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
-        raw.serialize(target)
+    if let Some(seq) = seq {
+        out.extend_from_slice(format!(",\"seq\":{seq}").as_bytes());
     }
+    out.extend_from_slice(b",\"data\":[");
+    for (index, (_, text)) in records.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(text);
+    }
+    out.push(b']');
+    if let Some(run) = run {
+        out.extend_from_slice(b",\"run\":");
+        let report = serde_json::to_vec(run).expect("a run report holds only texts and whole numbers");
+        out.extend_from_slice(&report);
+    }
+    out.push(b'}');
+    out
 }
 
 impl<'de> Deserialize<'de> for Batch {

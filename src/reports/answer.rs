@@ -7,7 +7,7 @@ use super::key;
 use super::pearson::{MIN_POINTS, Undefined, pearson};
 use crate::domain::report::{Answer, InputCounts, Keep, Method, Output, Pair, ReportResult, Row};
 
-pub fn result(join: &Collector) -> ReportResult {
+pub(super) fn result(join: &Collector) -> ReportResult {
     let answer = match join.spec.spec().output {
         Output::Table { keep } => table(join, keep),
         Output::Correlation { method: Method::Pearson } => correlation(join),

@@ -128,7 +128,7 @@ impl Faults {
 
 /// The name of an input's column: `profile:measures.x`, with the duplicate policy where it is not the default,
 /// so that two inputs of one spec never share a name.
-pub fn column_name(input: &Input) -> String {
+pub(super) fn column_name(input: &Input) -> String {
     let Input { profile_id, measure, on_duplicate } = input;
     match policy_name(*on_duplicate) {
         None => format!("{profile_id}:{measure}"),

@@ -33,6 +33,7 @@ pub enum JoinError {
 }
 
 /// A join being filled.
+#[derive(Debug)]
 pub struct Collector {
     pub(super) spec: CheckedSpec,
     pub(super) keys: Keys,
@@ -45,6 +46,7 @@ pub struct Collector {
 }
 
 /// One profile that is read, and what became of its records so far.
+#[derive(Debug)]
 pub(super) struct Source {
     pub profile_id: ProfileId,
     /// Indices of the inputs that read it.

@@ -3,7 +3,8 @@
 use crate::domain::report::OnDuplicate;
 
 /// One input's values. Bytes per key: a value and a count.
-pub struct Column {
+#[derive(Debug)]
+pub(super) struct Column {
     policy: OnDuplicate,
     values: Vec<f64>,
     counts: Vec<u32>,
@@ -13,7 +14,7 @@ pub struct Column {
 
 /// Why a value was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub(super) enum Refused {
     /// The policy is `error` and the key has a value.
     Duplicate,
     /// The sum of the key's values is no finite number any more.
@@ -22,23 +23,23 @@ pub enum Refused {
 
 impl Column {
     /// What one key costs here.
-    pub const BYTES_PER_KEY: usize = size_of::<f64>() + size_of::<u32>();
+    pub(super) const BYTES_PER_KEY: usize = size_of::<f64>() + size_of::<u32>();
 
-    pub fn new(policy: OnDuplicate) -> Self {
+    pub(super) fn new(policy: OnDuplicate) -> Self {
         Self { policy, values: Vec::new(), counts: Vec::new(), keys: 0, duplicates: 0 }
     }
 
     /// Distinct keys that have a value.
-    pub fn keys(&self) -> u64 {
+    pub(super) fn keys(&self) -> u64 {
         self.keys
     }
 
     /// Values beyond the first of their key.
-    pub fn duplicates(&self) -> u64 {
+    pub(super) fn duplicates(&self) -> u64 {
         self.duplicates
     }
 
-    pub fn add(&mut self, key: u32, value: f64) -> Result<(), Refused> {
+    pub(super) fn add(&mut self, key: u32, value: f64) -> Result<(), Refused> {
         let index = key as usize;
         if index >= self.values.len() {
             self.values.resize(index + 1, 0.0);
@@ -69,7 +70,7 @@ impl Column {
     }
 
     /// The value under `key`, if there is one.
-    pub fn get(&self, key: u32) -> Option<f64> {
+    pub(super) fn get(&self, key: u32) -> Option<f64> {
         let count = self.counts.get(key as usize).copied().filter(|count| *count > 0)?;
         let value = self.values[key as usize];
         Some(if self.policy == OnDuplicate::Mean { value / f64::from(count) } else { value })

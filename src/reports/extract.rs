@@ -6,11 +6,12 @@ use std::ops::Range;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::grain::Grain;
 use super::path::{self, Half};
 
 /// Which members to read, as a tree of their names.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(super) struct Plan {
     root: Node,
     dims: usize,
     measures: usize,
@@ -19,19 +20,21 @@ pub struct Plan {
 #[derive(Debug, Default)]
 struct Node {
     name: Box<str>,
-    slot: Option<Slot>,
+    slots: Vec<Slot>,
     members: Vec<Node>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Slot {
     Dim(usize),
+    /// A dim that is read out of a finer grain of time, where the record has no member of its own for it.
+    CoarserTime(usize, Grain),
     Measure(usize),
 }
 
 /// What was found in one record, in the order in which it was planned. Used again for the next one.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(super) struct Found {
     text: Vec<u8>,
     dims: Vec<Option<Range<usize>>>,
     measures: Vec<Option<f64>>,
@@ -39,11 +42,10 @@ pub struct Found {
 
 impl Plan {
     /// Plans the paths of a checked spec; one that does not parse is never found.
-    pub fn new<'p>(dims: impl Iterator<Item = &'p str>, measures: impl Iterator<Item = &'p str>) -> Self {
+    pub(super) fn new<'p>(dims: impl Iterator<Item = &'p str>, measures: impl Iterator<Item = &'p str>) -> Self {
         let mut plan = Self::default();
         for dim in dims {
-            plan.root.add(dim, Half::Dims, Slot::Dim(plan.dims));
-            plan.dims += 1;
+            plan.add_dim(dim);
         }
         for measure in measures {
             plan.root.add(measure, Half::Measures, Slot::Measure(plan.measures));
@@ -52,8 +54,18 @@ impl Plan {
         plan
     }
 
+    fn add_dim(&mut self, dim: &str) {
+        self.root.add(dim, Half::Dims, Slot::Dim(self.dims));
+        if let Some(grain) = Grain::of_path(dim) {
+            for finer in grain.finer() {
+                self.root.add(finer, Half::Dims, Slot::CoarserTime(self.dims, grain));
+            }
+        }
+        self.dims += 1;
+    }
+
     /// Reads `record` into `found`.
-    pub fn read(&self, record: &str, found: &mut Found) -> Result<(), serde_json::Error> {
+    pub(super) fn read(&self, record: &str, found: &mut Found) -> Result<(), serde_json::Error> {
         found.reset(self.dims, self.measures);
         let mut reader = serde_json::Deserializer::from_str(record);
         NodeSeed { node: &self.root, found }.deserialize(&mut reader)?;
@@ -64,7 +76,7 @@ impl Plan {
 impl Node {
     fn add(&mut self, path: &str, half: Half, slot: Slot) {
         let Ok(names) = path::parse(path, half) else { return };
-        names.into_iter().fold(self, Self::member).slot = Some(slot);
+        names.into_iter().fold(self, Self::member).slots.push(slot);
     }
 
     fn member(&mut self, name: &str) -> &mut Self {
@@ -86,26 +98,39 @@ impl Found {
     }
 
     /// The text of each dim, `None` where the record lacks it.
-    pub fn dims(&self) -> impl Iterator<Item = Option<&[u8]>> {
+    pub(super) fn dims(&self) -> impl Iterator<Item = Option<&[u8]>> {
         self.dims.iter().map(|range| range.clone().map(|range| &self.text[range]))
     }
 
     /// The number of each measure, `None` where the record lacks it.
-    pub fn measures(&self) -> &[Option<f64>] {
+    pub(super) fn measures(&self) -> &[Option<f64>] {
         &self.measures
     }
 
-    fn keep_text(&mut self, slot: Option<Slot>, text: &str) {
-        if let Some(Slot::Dim(index)) = slot {
-            let start = self.text.len();
-            self.text.extend_from_slice(text.as_bytes());
-            self.dims[index] = Some(start..self.text.len());
+    fn keep_text(&mut self, slots: &[Slot], text: &str) {
+        for slot in slots {
+            match slot {
+                Slot::Dim(index) => self.keep_dim(*index, text),
+                Slot::CoarserTime(index, grain) if self.dims[*index].is_none() => {
+                    let coarser = grain.cut(text);
+                    coarser.into_iter().for_each(|time| self.keep_dim(*index, &time));
+                }
+                Slot::CoarserTime(..) | Slot::Measure(_) => {}
+            }
         }
     }
 
-    fn keep_number(&mut self, slot: Option<Slot>, number: f64) {
-        if let Some(Slot::Measure(index)) = slot {
-            self.measures[index] = Some(number);
+    fn keep_dim(&mut self, index: usize, text: &str) {
+        let start = self.text.len();
+        self.text.extend_from_slice(text.as_bytes());
+        self.dims[index] = Some(start..self.text.len());
+    }
+
+    fn keep_number(&mut self, slots: &[Slot], number: f64) {
+        for slot in slots {
+            if let Slot::Measure(index) = slot {
+                self.measures[*index] = Some(number);
+            }
         }
     }
 }
@@ -140,12 +165,12 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        self.found.keep_text(self.node.slot, text);
+        self.found.keep_text(&self.node.slots, text);
         Ok(())
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<(), E> {
-        self.found.keep_number(self.node.slot, number);
+        self.found.keep_number(&self.node.slots, number);
         Ok(())
     }
 
@@ -222,6 +247,24 @@ mod tests {
         let record = r#"{"dims":{"geo":"flat","time":{"year":{"x":"y"}}},"measures":{"p":5,"q":"6"}}"#;
         assert_eq!(read(record), (vec![None, None, Some("flat".into())], vec![None, None]));
         assert_eq!(read(r#"{"measures":{"q":[1,null,true]}}"#).1, [None, None]);
+    }
+
+    #[test]
+    fn a_coarser_time_is_read_out_of_a_finer_one_unless_the_record_has_its_own() {
+        let times = |record: &str| {
+            let plan = Plan::new(["dims.time.year", "dims.time.month"].into_iter(), std::iter::empty());
+            let mut found = Found::default();
+            plan.read(record, &mut found).unwrap();
+            found.dims().map(|text| String::from_utf8_lossy(text.unwrap_or(b"-")).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(times(r#"{"dims":{"time":{"date":"2024-01-31"}}}"#), ["2024", "2024-01"]);
+        assert_eq!(times(r#"{"dims":{"time":{"month":"2024-01"}}}"#), ["2024", "2024-01"]);
+        assert_eq!(
+            times(r#"{"dims":{"time":{"date":"2024-01-31","year":"fiscal 2023"}}}"#),
+            ["fiscal 2023", "2024-01"]
+        );
+        assert_eq!(times(r#"{"dims":{"time":{"year":"2024"}}}"#), ["2024", "-"]);
+        assert_eq!(times(r#"{"dims":{"time":{"date":"soon"}}}"#), ["-", "-"]);
     }
 
     #[test]

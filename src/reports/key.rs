@@ -10,7 +10,7 @@ const END: u8 = 0;
 const INNER: u8 = 0xff;
 
 /// Appends one text of a key to `key`.
-pub fn write_part(key: &mut Vec<u8>, text: &[u8]) {
+pub(super) fn write_part(key: &mut Vec<u8>, text: &[u8]) {
     for piece in text.split_inclusive(|byte| *byte == END) {
         key.extend_from_slice(piece);
         if piece.ends_with(&[END]) {
@@ -21,7 +21,7 @@ pub fn write_part(key: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// The texts that `key` was written from.
-pub fn read_parts(key: &[u8]) -> Vec<String> {
+pub(super) fn read_parts(key: &[u8]) -> Vec<String> {
     let mut parts = Vec::new();
     let mut part = Vec::new();
     let mut bytes = key.iter().copied().peekable();
@@ -39,8 +39,8 @@ pub fn read_parts(key: &[u8]) -> Vec<String> {
 }
 
 /// Distinct keys, numbered from 0 in the order in which they came, packed in one buffer.
-#[derive(Default)]
-pub struct Keys {
+#[derive(Debug, Default)]
+pub(super) struct Keys {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     numbers: HashTable<u32>,
@@ -49,21 +49,21 @@ pub struct Keys {
 }
 
 impl Keys {
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// Bytes that the keys and their table take, without the spare room of growing buffers.
-    pub fn held_bytes(&self) -> usize {
+    pub(super) fn held_bytes(&self) -> usize {
         self.bytes.len() + self.len() * (size_of::<usize>() + 2 * size_of::<u32>())
     }
 
-    pub fn get(&self, number: u32) -> &[u8] {
+    pub(super) fn get(&self, number: u32) -> &[u8] {
         key_at(&self.bytes, &self.ends, number as usize)
     }
 
     /// The number of `key`, a new one where it is new; `None` where there are too many to number.
-    pub fn number(&mut self, key: &[u8]) -> Option<u32> {
+    pub(super) fn number(&mut self, key: &[u8]) -> Option<u32> {
         let Self { bytes, ends, numbers, hasher } = self;
         let hash = hasher.hash_one(key);
         if let Some(found) = numbers.find(hash, |number| key_at(bytes, ends, *number as usize) == key) {
@@ -111,7 +111,7 @@ mod tests {
     proptest! {
         #[test]
         fn keys_read_back_and_order_as_their_texts(left in texts(), right in texts()) {
-            prop_assert_eq!(read_parts(&key_of(&left)), left.clone());
+            prop_assert_eq!(&read_parts(&key_of(&left)), &left);
             prop_assert_eq!(key_of(&left).cmp(&key_of(&right)), left.cmp(&right));
         }
 

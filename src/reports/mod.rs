@@ -10,6 +10,7 @@ mod collector;
 mod column;
 mod csv;
 mod extract;
+mod grain;
 mod key;
 mod path;
 mod pearson;

@@ -4,14 +4,14 @@ use crate::domain::record::{MAX_DEPTH, MAX_NAME_BYTES};
 
 /// The half of a record that a path leads into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Half {
+pub(super) enum Half {
     Dims,
     Measures,
 }
 
 impl Half {
     /// The member of the record that holds this half.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Dims => "dims",
             Self::Measures => "measures",
@@ -27,7 +27,7 @@ impl Half {
 }
 
 /// The member names of `path` from the record's root. The error says what is wrong and what was expected.
-pub fn parse(path: &str, half: Half) -> Result<Vec<&str>, String> {
+pub(super) fn parse(path: &str, half: Half) -> Result<Vec<&str>, String> {
     let names: Vec<&str> = path.split('.').collect();
     if names[0] != half.name() || names.len() < 2 {
         return Err(format!(

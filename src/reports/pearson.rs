@@ -3,17 +3,17 @@
 
 /// Why there is no correlation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undefined {
+pub(super) enum Undefined {
     TooFew,
     ConstantX,
     ConstantY,
 }
 
 /// Two points always lie on a line, so their correlation would say nothing.
-pub const MIN_POINTS: usize = 3;
+pub(super) const MIN_POINTS: usize = 3;
 
 /// The correlation of paired finite values, from -1 to 1. The slices have the same length.
-pub fn pearson(x: &[f64], y: &[f64]) -> Result<f64, Undefined> {
+pub(super) fn pearson(x: &[f64], y: &[f64]) -> Result<f64, Undefined> {
     debug_assert_eq!(x.len(), y.len(), "values come in pairs");
     if x.len() < MIN_POINTS {
         return Err(Undefined::TooFew);

@@ -70,6 +70,19 @@ fn rows_come_sorted_by_key_with_the_names_of_their_columns() {
 }
 
 #[test]
+fn daily_values_meet_yearly_ones_as_their_mean() {
+    let mut join = collector(&json!({"type": "table"}), "mean", 10);
+    for (date, value) in [("2020-01-01", 1.0), ("2020-12-31", 4.0), ("2021-01-01", 9.0)] {
+        let dims = json!({"geo": {"state": "06"}, "time": {"date": date}});
+        join.push(0, &canonical(&json!({"dims": dims, "measures": {"x": value}}))).unwrap();
+    }
+    push_all(&mut join, 1, &[("06", "2020", 7.0)]);
+    let result = join.finish();
+    assert_eq!(rows(&result), [(vec!["2020".into(), "06".into()], vec![Some(2.5), Some(7.0)])]);
+    assert_eq!((result.inputs[0].keys, result.inputs[0].duplicates), (2, 1));
+}
+
+#[test]
 fn glued_keys_cannot_collide() {
     let mut join = collector(&json!({"type": "table"}), "error", 10);
     push_all(&mut join, 0, &[("c", "a|b", 1.0), ("b|c", "a", 2.0)]);

@@ -89,5 +89,5 @@ pub(super) async fn list_versions(
 ))]
 #[get("/api/profiles/schema")]
 pub(super) async fn show_schema() -> impl Responder {
-    HttpResponse::Ok().content_type("application/schema+json").json(profiles::json_schema())
+    HttpResponse::Ok().content_type("application/schema+json").body(profiles::json_schema())
 }

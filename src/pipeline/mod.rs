@@ -1,0 +1,13 @@
+//! From a profile's plan to batches of records: request, fetch, decode, rows, fields, batch. Knows no actor and
+//! no store; time and secrets come from outside.
+
+pub mod fetch;
+mod outcome;
+mod run;
+
+pub use fetch::{FetchSettings, Fetcher};
+pub use outcome::{Dropped, RunInput, RunOutcome, Secrets, Sink, SinkError, Validators};
+pub use run::run;
+
+/// A batch holds at most this many records.
+pub const MAX_BATCH: usize = 1_000;

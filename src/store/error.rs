@@ -1,0 +1,158 @@
+//! What can go wrong in a store, in words for the operator, and which fault of the protocol it is. Knows no engine:
+//! each engine translates its own errors into these.
+
+use thiserror::Error;
+
+use crate::domain::digest::Digest;
+use crate::domain::ids::{DroneId, ProfileId, RunId};
+use crate::protocol::fault::{Code, Fault};
+
+/// Why a store did not do what it was asked. Cloned to all writes of a group that failed together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    #[error("there is no profile {0:?}; create it first (PUT /api/profiles/{0})")]
+    UnknownProfile(ProfileId),
+    #[error("profile {profile:?} has no version {digest}; its versions are listed at /api/profiles/{profile}/versions")]
+    UnknownVersion { profile: ProfileId, digest: Digest },
+    #[error("profile {0:?} has no version before the current one")]
+    NoEarlierVersion(ProfileId),
+    #[error("there is no drone {0:?}; it must register first")]
+    UnknownDrone(DroneId),
+    #[error("there is no run {0:?}")]
+    UnknownRun(RunId),
+    #[error("there is no report {0:?}; it never was, or newer ones have taken its place")]
+    UnknownReport(String),
+    #[error("profile {0:?} exists; replace it with PUT, or choose another id")]
+    ProfileExists(ProfileId),
+    #[error("profile {profile:?} is now at {}; read it again and repeat the change on that", shown(current.as_ref()))]
+    VersionConflict { profile: ProfileId, current: Option<Digest> },
+    #[error("run {run:?} belongs to profile {owner:?}; a run is of one profile, take a new run_id")]
+    RunConflict { run: RunId, owner: ProfileId },
+    #[error("run {run:?} holds another batch under {name}; resend the same content, or take the next seq")]
+    BatchConflict { run: RunId, name: String },
+    #[error("{0} runs wait already to be carried out; at most that many may, try again when some are done")]
+    TooManyRunRequests(usize),
+    #[error("{0}")]
+    Page(Fault),
+
+    #[error("the store has {waiting} writes waiting, as many as it may; send again in {retry_after_s} s")]
+    Overloaded { waiting: usize, retry_after_s: u32 },
+    #[error("a batch of {bytes} bytes (compressed) does not fit into a spool of {max_bytes}; give the spool more room")]
+    TooLarge { bytes: u64, max_bytes: u64 },
+    #[error("the store is closed")]
+    Closed,
+    #[error("the store's writer failed on this write ({0}); nothing of it was stored, it may be sent again")]
+    Crashed(String),
+    #[error(
+        "it is unknown whether the write was stored ({0}); send it again, a batch is stored once however often it comes"
+    )]
+    OutcomeUnknown(String),
+
+    #[error("{path} is locked by another process; stop that process, or give this one its own data folder")]
+    Locked { path: String },
+    #[error("the database was busy for too long ({0}); another process holds it, try again")]
+    Busy(String),
+    #[error("the disk is full ({0}); free some space, the store goes on by itself")]
+    DiskFull(String),
+    #[error("the database cannot be written ({0}); check owner and mode of the data folder, and how it is mounted")]
+    ReadOnly(String),
+    #[error("reading or writing the database failed ({0}); check the disk and its mount")]
+    Io(String),
+    #[error("{path} is damaged ({reason}); nothing was changed. Restore a backup, or move the file away to begin anew")]
+    Damaged { path: String, reason: String },
+    #[error("{path} is not a database of this program ({reason}); nothing was changed. Give another data folder")]
+    Foreign { path: String, reason: String },
+    #[error("{path} was written by a newer release (migration {found}); run that release, or restore a backup")]
+    Newer { path: String, found: i64 },
+    #[error("the database did not answer as it should ({0})")]
+    Engine(String),
+}
+
+fn shown(digest: Option<&Digest>) -> String {
+    digest.map_or_else(|| "no version at all".to_owned(), ToString::to_string)
+}
+
+impl StoreError {
+    /// True where the write itself was refused and wrote nothing: the transaction around it can go on.
+    pub(super) fn is_refusal(&self) -> bool {
+        !matches!(self.code(), Code::StoreFailed | Code::Overloaded | Code::Unavailable | Code::Crashed)
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::UnknownProfile(_) => Code::UnknownProfile,
+            Self::UnknownVersion { .. } | Self::NoEarlierVersion(_) => Code::NotFound,
+            Self::UnknownDrone(_) => Code::UnknownDrone,
+            Self::UnknownRun(_) => Code::UnknownRun,
+            Self::UnknownReport(_) => Code::UnknownReport,
+            Self::ProfileExists(_) => Code::ProfileExists,
+            Self::VersionConflict { .. } => Code::VersionConflict,
+            Self::RunConflict { .. } => Code::RunConflict,
+            Self::BatchConflict { .. } => Code::BatchConflict,
+            Self::TooManyRunRequests(_) => Code::TooManyRequests,
+            Self::Page(fault) => fault.code,
+            Self::Overloaded { .. } => Code::Overloaded,
+            Self::TooLarge { .. } => Code::BodyTooLarge,
+            Self::Closed => Code::Unavailable,
+            Self::Crashed(_) => Code::Crashed,
+            _ => Code::StoreFailed,
+        }
+    }
+
+    fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::Overloaded { retry_after_s, .. } => Some(*retry_after_s),
+            Self::TooManyRunRequests(_) | Self::DiskFull(_) => Some(10),
+            Self::Busy(_) | Self::OutcomeUnknown(_) | Self::Crashed(_) => Some(1),
+            _ => None,
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        Self::Page(fault)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Page(fault) = error {
+            return fault;
+        }
+        let mut fault = Self::new(error.code(), error.to_string());
+        fault.retry_after_s = error.retry_after_s();
+        match error {
+            StoreError::UnknownProfile(_) => fault.at("profile_id"),
+            StoreError::RunConflict { .. } => fault.at("run_id"),
+            StoreError::BatchConflict { .. } => fault.at("seq"),
+            _ => fault,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_names_the_place_and_the_mend() {
+        let fault = Fault::from(StoreError::UnknownProfile(ProfileId::parse("abc").unwrap()));
+        assert_eq!((fault.code, fault.places[0].at.as_str()), (Code::UnknownProfile, "profile_id"));
+        assert!(fault.detail.contains("PUT /api/profiles/abc"), "{}", fault.detail);
+    }
+
+    #[test]
+    fn a_full_queue_says_when_to_come_again() {
+        let fault = Fault::from(StoreError::Overloaded { waiting: 256, retry_after_s: 1 });
+        assert_eq!((fault.code, fault.retry_after_s), (Code::Overloaded, Some(1)));
+    }
+
+    #[test]
+    fn only_refusals_leave_the_transaction_usable() {
+        assert!(StoreError::UnknownProfile(ProfileId::parse("abc").unwrap()).is_refusal());
+        for broken in [StoreError::DiskFull(String::new()), StoreError::Crashed(String::new()), StoreError::Closed] {
+            assert!(!broken.is_refusal(), "{broken}");
+        }
+    }
+}

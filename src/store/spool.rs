@@ -1,0 +1,382 @@
+//! What a drone has fetched and not yet delivered, on disk: a small database of its own, bounded in bytes and in age.
+//! At a bound the oldest batches go, and the caller is told how many. Beside the batches stands one note for each
+//! profile (such as the validators of the last answer), written together with the batch it speaks of.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row};
+use tokio::sync::Mutex;
+
+use super::error::StoreError;
+use super::lock::FileLock;
+use super::sqlite::inspect;
+use crate::domain::ids::ProfileId;
+use crate::settings::Synchronous;
+
+/// "CHSP".
+const APPLICATION_ID: i32 = 0x4348_5350;
+const LAYOUT: i64 = 1;
+const CACHE_KIB: i64 = 512;
+/// Speed and memory matter more to a drone than the last tenth of the size.
+const ZSTD_LEVEL: i32 = 1;
+/// Free pages given back to the disk with each removal.
+const PAGES_GIVEN_BACK: &str = "PRAGMA incremental_vacuum(256)";
+
+const SCHEMA: &str = "
+CREATE TABLE batches (
+    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+    pushed_ms INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL,
+    -- JSON of a batch, zstd.
+    body      BLOB    NOT NULL
+) STRICT;
+CREATE TABLE notes (
+    profile_id TEXT PRIMARY KEY,
+    note       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+-- One row, kept by every transaction, so that nothing has to be summed.
+CREATE TABLE totals (
+    batches INTEGER NOT NULL,
+    bytes   INTEGER NOT NULL,
+    dropped INTEGER NOT NULL
+) STRICT;
+INSERT INTO totals (batches, bytes, dropped) VALUES (0, 0, 0);
+PRAGMA user_version = 1;
+";
+
+/// How to open a spool.
+#[derive(Debug, Clone)]
+pub struct SpoolSettings {
+    /// The file. Its folder is created when it is missing.
+    pub path: PathBuf,
+    /// Bytes of waiting batches (compressed), at most.
+    pub max_bytes: u64,
+    /// A batch older than this goes.
+    pub max_age_ms: i64,
+    pub synchronous: Synchronous,
+}
+
+impl SpoolSettings {
+    /// 1 GiB and 14 days, every push synced.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self {
+            path: path.as_ref().to_owned(),
+            max_bytes: 1 << 30,
+            max_age_ms: 14 * 24 * 3_600_000,
+            synchronous: Synchronous::Full,
+        }
+    }
+}
+
+/// What a push did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushed {
+    pub seq: i64,
+    /// Older batches that were lost to the bounds to make room. Report it; it is data that nobody will see.
+    pub dropped: u64,
+}
+
+/// How full the spool is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpoolStats {
+    /// Waiting batches.
+    pub batches: u64,
+    /// Their bytes, compressed.
+    pub bytes: u64,
+    /// Batches lost to the bounds since the spool was created.
+    pub dropped: u64,
+    /// Unix milliseconds at which the oldest waiting batch was pushed.
+    pub oldest_ms: Option<i64>,
+}
+
+/// A waiting batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spooled {
+    pub seq: i64,
+    /// JSON of the batch, zstd: can be sent as it is with `Content-Encoding: zstd`.
+    pub zstd: Vec<u8>,
+}
+
+/// An open spool; one process has it at a time.
+#[derive(Debug)]
+pub struct Spool {
+    db: Mutex<SqliteConnection>,
+    max_bytes: u64,
+    max_age_ms: i64,
+    _lock: FileLock,
+}
+
+impl Spool {
+    /// Opens it, creating folder and file where there are none. Refuses a file that is damaged or not a spool, and a
+    /// spool that another process has open.
+    pub async fn open(settings: &SpoolSettings) -> Result<Self, StoreError> {
+        let path = &settings.path;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let failed = |error| StoreError::Io(format!("creating {}: {error}", folder.display()));
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let mut lock = path.clone().into_os_string();
+        lock.push(".lock");
+        let lock = FileLock::take(PathBuf::from(lock))?;
+        let db = prepare(settings).await.map_err(|error| error.of_file(path))?;
+        let (max_bytes, max_age_ms) = (settings.max_bytes, settings.max_age_ms);
+        Ok(Self { db: Mutex::new(db), max_bytes, max_age_ms, _lock: lock })
+    }
+
+    /// Keeps a batch (its JSON) and, in the same transaction, the profile's note. `Ok` means it is on disk.
+    pub async fn push(&self, body: &[u8], note: Option<(&ProfileId, &str)>, now_ms: i64) -> Result<Pushed, StoreError> {
+        let failed = |error| StoreError::Engine(format!("compressing a batch: {error}"));
+        let zstd = zstd::bulk::compress(body, ZSTD_LEVEL).map_err(failed)?;
+        let bytes = zstd.len() as u64;
+        if bytes > self.max_bytes {
+            return Err(StoreError::TooLarge { bytes, max_bytes: self.max_bytes });
+        }
+        let mut db = self.db.lock().await;
+        let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+        let dropped = self.make_room(&mut transaction, bytes, now_ms).await?;
+        let insert = sqlx::query("INSERT INTO batches (pushed_ms, bytes, body) VALUES (?, ?, ?)");
+        let insert = insert.bind(now_ms).bind(bytes.cast_signed()).bind(zstd);
+        let seq = insert.execute(&mut *transaction).await?.last_insert_rowid();
+        let totals = sqlx::query("UPDATE totals SET batches = batches + 1, bytes = bytes + ?");
+        totals.bind(bytes.cast_signed()).execute(&mut *transaction).await?;
+        if let Some((profile, note)) = note {
+            let text = "INSERT INTO notes (profile_id, note) VALUES (?, ?)
+                ON CONFLICT (profile_id) DO UPDATE SET note = excluded.note";
+            sqlx::query(text).bind(profile.as_str()).bind(note).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(Pushed { seq, dropped })
+    }
+
+    /// The oldest batches, at most `max` of them.
+    pub async fn peek(&self, max: u32) -> Result<Vec<Spooled>, StoreError> {
+        let mut db = self.db.lock().await;
+        let query = sqlx::query("SELECT seq, body FROM batches ORDER BY seq LIMIT ?").bind(max);
+        let rows = query.fetch_all(&mut *db).await?;
+        rows.iter().map(|row| Ok(Spooled { seq: row.try_get(0)?, zstd: row.try_get(1)? })).collect()
+    }
+
+    /// Forgets batches that were delivered, or refused for good. Unknown ones are passed over.
+    pub async fn remove(&self, seqs: &[i64]) -> Result<(), StoreError> {
+        let mut db = self.db.lock().await;
+        let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+        for seq in seqs {
+            remove_one(&mut transaction, *seq).await?;
+        }
+        transaction.commit().await?;
+        sqlx::query(PAGES_GIVEN_BACK).execute(&mut *db).await?;
+        Ok(())
+    }
+
+    /// The note that was pushed last for this profile.
+    pub async fn note(&self, profile: &ProfileId) -> Result<Option<String>, StoreError> {
+        let mut db = self.db.lock().await;
+        let query = sqlx::query("SELECT note FROM notes WHERE profile_id = ?").bind(profile.as_str());
+        Ok(query.fetch_optional(&mut *db).await?.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    pub async fn stats(&self) -> Result<SpoolStats, StoreError> {
+        let mut db = self.db.lock().await;
+        let text = "SELECT batches, bytes, dropped, (SELECT pushed_ms FROM batches ORDER BY seq LIMIT 1) FROM totals";
+        let row = sqlx::query(text).fetch_one(&mut *db).await?;
+        let count = |column| Ok::<_, StoreError>(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0));
+        Ok(SpoolStats { batches: count(0)?, bytes: count(1)?, dropped: count(2)?, oldest_ms: row.try_get(3)? })
+    }
+
+    /// Closes in order. A spool that is only dropped loses nothing.
+    pub async fn close(self) {
+        super::sqlite::close(self.db.into_inner()).await;
+    }
+
+    /// Drops what is too old, then the oldest until `bytes` more fit; says how many went.
+    async fn make_room(&self, db: &mut SqliteConnection, bytes: u64, now_ms: i64) -> Result<u64, StoreError> {
+        let mut dropped = 0_i64;
+        loop {
+            let text = "SELECT seq, pushed_ms, (SELECT bytes FROM totals) FROM batches ORDER BY seq LIMIT 1";
+            let Some(row) = sqlx::query(text).fetch_optional(&mut *db).await? else { break };
+            let (seq, pushed_ms, held): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let is_old = pushed_ms < now_ms.saturating_sub(self.max_age_ms);
+            let fits = held.unsigned_abs() + bytes <= self.max_bytes;
+            if fits && !is_old {
+                break;
+            }
+            remove_one(db, seq).await?;
+            dropped += 1;
+        }
+        if dropped > 0 {
+            let count = sqlx::query("UPDATE totals SET dropped = dropped + ?").bind(dropped);
+            count.execute(db).await?;
+        }
+        Ok(dropped.unsigned_abs())
+    }
+}
+
+async fn remove_one(db: &mut SqliteConnection, seq: i64) -> Result<(), StoreError> {
+    let delete = sqlx::query("DELETE FROM batches WHERE seq = ? RETURNING bytes").bind(seq);
+    let Some(row) = delete.fetch_optional(&mut *db).await? else { return Ok(()) };
+    let bytes: i64 = row.try_get(0)?;
+    let totals = sqlx::query("UPDATE totals SET batches = batches - 1, bytes = bytes - ?");
+    totals.bind(bytes).execute(db).await?;
+    Ok(())
+}
+
+async fn prepare(settings: &SpoolSettings) -> Result<SqliteConnection, StoreError> {
+    let is_new = inspect(&settings.path, APPLICATION_ID)?;
+    let synchronous = match settings.synchronous {
+        Synchronous::Full => SqliteSynchronous::Full,
+        Synchronous::Normal => SqliteSynchronous::Normal,
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(&settings.path)
+        .create_if_missing(is_new)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .pragma("temp_store", "MEMORY")
+        .pragma("mmap_size", "0")
+        .pragma("wal_autocheckpoint", "256")
+        .pragma("journal_size_limit", "4194304")
+        .statement_cache_capacity(16)
+        .row_buffer_size(1)
+        .thread_name(|id| format!("spool-{id}"))
+        .disable_statement_logging();
+    let mut db = options.connect().await?;
+    let layout: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut db).await?.try_get(0)?;
+    match layout {
+        LAYOUT => {}
+        0 => create(&mut db).await?,
+        found => return Err(StoreError::Newer { path: String::new(), found }),
+    }
+    let text = "SELECT (SELECT count(*) FROM totals), (SELECT max(seq) FROM batches)";
+    sqlx::query(text).fetch_one(&mut db).await?;
+    Ok(db)
+}
+
+/// All of the layout in one transaction: killed in the middle, the file is as empty as before.
+async fn create(db: &mut SqliteConnection) -> Result<(), StoreError> {
+    let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+    sqlx::query("PRAGMA application_id = 1128813392").execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(id: &str) -> ProfileId {
+        ProfileId::parse(id).unwrap()
+    }
+
+    /// Does not compress, so that sizes mean something.
+    fn body(seed: u64, bytes: usize) -> Vec<u8> {
+        let mut state = seed | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        };
+        (0..bytes).map(|_| next()).collect()
+    }
+
+    async fn waiting(spool: &Spool) -> Vec<Vec<u8>> {
+        let batches = spool.peek(1_000).await.unwrap();
+        batches.iter().map(|batch| zstd::bulk::decompress(&batch.zstd, 1 << 20).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_pushed_comes_back_in_order_and_survives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings::new(folder.path().join("drone/spool.db"));
+        let spool = Spool::open(&settings).await.unwrap();
+        for number in 0..3 {
+            let note = format!("{{\"etag\":\"{number}\"}}");
+            spool.push(&[number; 100], Some((&profile("p"), &note)), 5).await.unwrap();
+        }
+        drop(spool);
+        let spool = reopen(&settings).await;
+        assert_eq!(waiting(&spool).await, [vec![0; 100], vec![1; 100], vec![2; 100]]);
+        assert_eq!(spool.note(&profile("p")).await.unwrap().as_deref(), Some("{\"etag\":\"2\"}"));
+        assert_eq!(spool.note(&profile("q")).await.unwrap(), None);
+        let first = spool.peek(1).await.unwrap()[0].seq;
+        spool.remove(&[first, 99]).await.unwrap();
+        let stats = spool.stats().await.unwrap();
+        assert_eq!((stats.batches, stats.dropped, stats.oldest_ms), (2, 0, Some(5)));
+    }
+
+    /// The connection's thread lets the file go a moment after the drop, and the lock with the spool.
+    async fn reopen(settings: &SpoolSettings) -> Spool {
+        Spool::open(settings).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn at_the_bound_the_oldest_go_and_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings { max_bytes: 10_000, ..SpoolSettings::new(folder.path().join("s.db")) };
+        let spool = Spool::open(&settings).await.unwrap();
+        let mut dropped = 0_i64;
+        for number in 0..10 {
+            dropped += spool.push(&body(number + 7, 2_000), None, number as i64).await.unwrap().dropped;
+        }
+        let stats = spool.stats().await.unwrap();
+        assert_eq!(dropped, stats.dropped);
+        assert!(stats.bytes <= 10_000 && stats.batches + dropped == 10 && dropped >= 5, "{stats:?}");
+        assert_eq!(waiting(&spool).await.last(), Some(&body(16, 2_000)));
+        let refused = spool.push(&body(1, 20_000), None, 11).await;
+        assert!(matches!(refused, Err(StoreError::TooLarge { max_bytes: 10_000, .. })), "{refused:?}");
+        assert_eq!(spool.stats().await.unwrap().batches, stats.batches, "a refused push drops nothing");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_goes_with_the_next_push() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings { max_age_ms: 1_000, ..SpoolSettings::new(folder.path().join("s.db")) };
+        let spool = Spool::open(&settings).await.unwrap();
+        spool.push(b"old", None, 0).await.unwrap();
+        spool.push(b"young", None, 600).await.unwrap();
+        let pushed = spool.push(b"new", None, 1_500).await.unwrap();
+        assert_eq!(pushed.dropped, 1);
+        assert_eq!(waiting(&spool).await, [b"young".to_vec(), b"new".to_vec()]);
+    }
+
+    #[tokio::test]
+    async fn a_second_opener_is_refused_and_a_foreign_file_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings::new(folder.path().join("s.db"));
+        let spool = Spool::open(&settings).await.unwrap();
+        assert!(matches!(Spool::open(&settings).await, Err(StoreError::Locked { .. })));
+        spool.close().await;
+        let other = SpoolSettings::new(folder.path().join("notes.txt"));
+        let text = "not a database, but long enough to hold a header of a hundred bytes if one looked at the size only";
+        std::fs::write(&other.path, text.repeat(2)).unwrap();
+        assert!(matches!(Spool::open(&other).await, Err(StoreError::Foreign { .. })));
+        assert_eq!(std::fs::read_to_string(&other.path).unwrap(), text.repeat(2));
+    }
+
+    #[tokio::test]
+    async fn the_file_shrinks_when_the_backlog_is_delivered() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings::new(folder.path().join("s.db"));
+        let spool = Spool::open(&settings).await.unwrap();
+        for number in 0..100 {
+            spool.push(&body(number, 50_000), None, 0).await.unwrap();
+        }
+        loop {
+            let batches = spool.peek(10).await.unwrap();
+            if batches.is_empty() {
+                break;
+            }
+            let seqs: Vec<i64> = batches.iter().map(|batch| batch.seq).collect();
+            spool.remove(&seqs).await.unwrap();
+        }
+        spool.close().await;
+        let length = std::fs::metadata(&settings.path).unwrap().len();
+        assert!(length < 2_500_000, "{length} bytes after 5 MB went through");
+    }
+}

@@ -1,0 +1,137 @@
+//! Moving pages from the write-ahead log into the file, off the way of the writes. The bulk is moved by a connection
+//! of its own while the writer goes on; then the writer itself moves the little that came meanwhile, which lets the
+//! log begin anew. When nothing is written the log is emptied.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::mpsc;
+
+use super::open;
+use crate::store::error::StoreError;
+use crate::store::settings::StoreSettings;
+use crate::store::vitals::Counters;
+
+const PAGE_BYTES: i64 = 16 << 10;
+/// Pages in the log that call for a checkpoint: 64 MiB.
+const DUE_PAGES: i64 = 4_096;
+/// Commits between two looks at the log.
+const LOOK_EVERY: u32 = 4;
+
+/// The writer's side.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    counters: Arc<Counters>,
+    orders: mpsc::Sender<()>,
+    done: mpsc::Receiver<()>,
+    since_look: u32,
+    log_pages: i64,
+    in_background: bool,
+}
+
+/// The other side: a connection that does the moving.
+#[derive(Debug)]
+pub(super) struct Mover {
+    settings: StoreSettings,
+    orders: mpsc::Receiver<()>,
+    done: mpsc::Sender<()>,
+}
+
+pub(super) fn pair(settings: &StoreSettings, counters: Arc<Counters>) -> (Checkpoints, Mover) {
+    let (orders, orders_receiver) = mpsc::channel(1);
+    let (done_sender, done) = mpsc::channel(1);
+    let checkpoints = Checkpoints { counters, orders, done, since_look: 0, log_pages: 0, in_background: false };
+    (checkpoints, Mover { settings: settings.clone(), orders: orders_receiver, done: done_sender })
+}
+
+impl Checkpoints {
+    /// Called between groups.
+    pub(super) async fn after_commit(&mut self, db: Option<&mut SqliteConnection>) {
+        let Some(db) = db else { return };
+        self.since_look += 1;
+        if self.in_background {
+            if self.done.try_recv().is_ok() {
+                self.in_background = false;
+                self.finish(db).await;
+            }
+            return;
+        }
+        if self.since_look < LOOK_EVERY {
+            return;
+        }
+        self.since_look = 0;
+        self.look(db).await;
+        if self.log_pages >= DUE_PAGES {
+            self.in_background = self.orders.try_send(()).is_ok();
+        }
+    }
+
+    pub(super) fn log_has_pages(&self) -> bool {
+        self.log_pages > 0 || self.since_look > 0
+    }
+
+    /// Moves everything and cuts the log back to nothing. A reader in the middle of a page only delays it.
+    pub(super) async fn empty_log(&mut self, db: &mut SqliteConnection) {
+        self.since_look = 0;
+        self.log_pages = 0;
+        let outcome = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(db).await;
+        self.note(outcome.map(|_| ()));
+    }
+
+    pub(super) async fn end(&mut self) {
+        if self.in_background {
+            self.done.recv().await;
+        }
+    }
+
+    async fn look(&mut self, db: &mut SqliteConnection) {
+        let row = sqlx::query("PRAGMA wal_checkpoint(NOOP)").fetch_one(db).await;
+        self.log_pages = row.and_then(|row| row.try_get::<i64, _>(1)).unwrap_or(0);
+        self.counters.wal_bytes.store(self.log_pages * PAGE_BYTES, Relaxed);
+    }
+
+    async fn finish(&mut self, db: &mut SqliteConnection) {
+        let outcome = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(db).await;
+        self.note(outcome.map(|_| ()));
+    }
+
+    fn note(&self, outcome: Result<(), sqlx::Error>) {
+        match outcome {
+            Ok(()) => self.counters.checkpoints.fetch_add(1, Relaxed),
+            Err(error) => {
+                return tracing::warn!(%error, "a checkpoint of the store failed; the log grows until one succeeds");
+            }
+        };
+    }
+}
+
+impl Mover {
+    /// Runs until the writer is gone.
+    pub(super) async fn serve(mut self) {
+        let mut db = None;
+        while self.orders.recv().await.is_some() {
+            if let Err(error) = self.move_pages(&mut db).await {
+                tracing::warn!(%error, "a checkpoint of the store failed; the log grows until one succeeds");
+                db = None;
+            }
+            if self.done.send(()).await.is_err() {
+                break;
+            }
+        }
+        if let Some(db) = db {
+            open::close(db).await;
+        }
+    }
+
+    async fn move_pages(&self, db: &mut Option<SqliteConnection>) -> Result<(), StoreError> {
+        if db.is_none() {
+            *db = Some(open::open_checkpointer(&self.settings).await?);
+        }
+        if let Some(db) = db {
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(db).await?;
+        }
+        Ok(())
+    }
+}

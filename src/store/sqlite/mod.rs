@@ -1,0 +1,147 @@
+//! The store on SQLite: one writer that group-commits, readers beside it. Everything here takes the tenant as the
+//! integer that `TenantStore` resolved; no query finds its tenant by itself.
+
+mod batches;
+mod checkpoint;
+mod drones;
+mod error;
+mod job;
+mod lists;
+mod memory;
+mod names;
+mod open;
+mod profiles;
+mod queue;
+mod records;
+mod reports;
+mod results;
+mod runs;
+mod scan;
+mod summary;
+mod tenants;
+mod texts;
+mod versions;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub(super) use self::open::{close, inspect};
+
+use self::job::Write;
+use self::memory::Memory;
+use self::queue::Queue;
+use self::tenants::Tenants;
+use self::writer::{Life, Writer};
+use super::error::StoreError;
+use super::lock::FileLock;
+use super::settings::StoreSettings;
+use super::vitals::{Counters, StoreVitals};
+use crate::runtime::CrashLog;
+
+/// How long another process may take to create or migrate the same file.
+const OPENING_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The engine.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    queue: Queue,
+    readers: SqlitePool,
+    tenants: Tenants,
+    counters: Arc<Counters>,
+    closing: watch::Sender<bool>,
+    life: watch::Receiver<Life>,
+    max_reports: u32,
+}
+
+impl Sqlite {
+    pub(super) async fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
+        let db = {
+            let _lock = Self::opening_lock(settings).await?;
+            open::open_writer(settings).await?
+        };
+        let counters = Arc::<Counters>::default();
+        let (queue, jobs) = Queue::new(settings, Arc::clone(&counters));
+        let (closing, closing_receiver) = watch::channel(false);
+        let (life_sender, life) = watch::channel(Life::Running);
+        let (checkpoints, mover) = checkpoint::pair(settings, Arc::clone(&counters));
+        let writer = Writer {
+            settings: settings.clone(),
+            jobs,
+            closing: closing_receiver,
+            life: life_sender,
+            counters: Arc::clone(&counters),
+            db: Some(db),
+            checkpoints,
+            memory: Memory::default(),
+            crashes: CrashLog::new(settings.policy),
+            started: Instant::now(),
+        };
+        launch(writer, mover)?;
+        let readers = open::reader_pool(settings);
+        let tenants = Tenants::default();
+        Ok(Self { queue, readers, tenants, counters, closing, life, max_reports: settings.max_reports })
+    }
+
+    /// Two processes that open a new file at once would both create its tables.
+    async fn opening_lock(settings: &StoreSettings) -> Result<FileLock, StoreError> {
+        if let Some(folder) = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let failed = |error| StoreError::Io(format!("creating {}: {error}", folder.display()));
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let mut path = settings.path.clone().into_os_string();
+        path.push(".lock");
+        FileLock::wait(path.into(), OPENING_PATIENCE).await
+    }
+
+    async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
+        self.queue.submit(write).await
+    }
+
+    pub(super) fn vitals(&self) -> StoreVitals {
+        self.counters.snapshot()
+    }
+
+    /// Takes nothing new, answers what was accepted, empties the log, closes.
+    pub(super) async fn close(&self, deadline: Duration) -> Result<(), StoreError> {
+        let until = Instant::now() + deadline;
+        self.counters.closed.store(true, Relaxed);
+        self.closing.send_replace(true);
+        let mut life = self.life.clone();
+        let ended = tokio::time::timeout_at(until, life.wait_for(|life| *life != Life::Running)).await;
+        let readers = tokio::time::timeout_at(until, self.readers.close()).await;
+        match (ended, readers) {
+            (Ok(_), Ok(())) => Ok(()),
+            _ => Err(StoreError::Busy("closing took longer than its deadline; what was answered is stored".into())),
+        }
+    }
+
+    /// Resolves when the writer has given up; never otherwise.
+    pub(super) async fn gave_up(&self) {
+        let mut life = self.life.clone();
+        let gave_up = life.wait_for(|life| *life == Life::GaveUp).await.is_ok();
+        if !gave_up {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(super) async fn engine_version(&self) -> Result<String, StoreError> {
+        Ok(format!("SQLite {}", open::sqlite_version(&self.readers).await?))
+    }
+}
+
+/// Starts the writer's thread. It ends when the store is closed, or when the last clone of it is gone.
+fn launch(writer: Writer, mover: checkpoint::Mover) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::Engine(format!("starting the store's writer: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+    let work = async move {
+        futures_util::future::join(writer.serve(), mover.serve()).await;
+    };
+    std::thread::Builder::new().name("store-writer".into()).spawn(move || runtime.block_on(work)).map_err(failed)?;
+    Ok(())
+}

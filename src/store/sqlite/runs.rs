@@ -1,0 +1,175 @@
+//! Runs: the row behind a run's facts, one run, and the list of them, newest first.
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::Sqlite;
+use super::lists::Pager;
+use super::tenants::Tenant;
+use crate::domain::ids::{DroneId, ProfileId, RunId};
+use crate::domain::run::RunState;
+use crate::protocol::aggregator::{RunFilter, RunView};
+use crate::protocol::paging::{Page, PageRequest};
+use crate::store::error::StoreError;
+use crate::store::run_facts::{RunFacts, state_number, state_of};
+
+/// A run's row. `row` is absent until it is saved for the first time.
+#[derive(Debug)]
+pub(super) struct StoredRun {
+    pub(super) row: Option<i64>,
+    pub(super) profile: i64,
+    pub(super) drone: i64,
+    pub(super) profile_digest: Option<i64>,
+    pub(super) facts: RunFacts,
+}
+
+impl StoredRun {
+    /// Reads the columns of `runs`.
+    pub(super) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            row: Some(row.try_get("id")?),
+            profile: row.try_get("profile")?,
+            drone: row.try_get("drone")?,
+            profile_digest: row.try_get("profile_digest")?,
+            facts: read_facts(row)?,
+        })
+    }
+
+    /// Inserts or updates it; gives its row.
+    pub(super) async fn save(
+        &self,
+        db: &mut SqliteConnection,
+        tenant: Tenant,
+        run_id: &RunId,
+    ) -> Result<i64, StoreError> {
+        let facts = &self.facts;
+        // The id is null for a new run, which makes SQLite choose it.
+        let text = "INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms,
+                finished_ms, received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET profile_digest = excluded.profile_digest, state = excluded.state,
+                started_ms = excluded.started_ms, finished_ms = excluded.finished_ms,
+                received_ms = excluded.received_ms, batches = excluded.batches, inserted = excluded.inserted,
+                known = excluded.known, rejected = excluded.rejected, requests = excluded.requests,
+                bytes = excluded.bytes, rows = excluded.rows, dropped = excluded.dropped, error = excluded.error
+            RETURNING id";
+        let query = sqlx::query(text).bind(self.row).bind(tenant.0).bind(run_id.as_str()).bind(self.profile);
+        let query = query.bind(self.drone).bind(self.profile_digest).bind(state_number(facts.state));
+        let query = query.bind(facts.started_ms).bind(facts.finished_ms).bind(facts.received_ms).bind(facts.batches);
+        let query = query.bind(facts.inserted).bind(facts.known).bind(facts.rejected).bind(facts.requests);
+        let query = query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref());
+        Ok(query.fetch_one(db).await?.try_get(0)?)
+    }
+}
+
+fn read_facts(row: &SqliteRow) -> Result<RunFacts, StoreError> {
+    Ok(RunFacts {
+        state: read_state(row)?,
+        started_ms: row.try_get("started_ms")?,
+        finished_ms: row.try_get("finished_ms")?,
+        received_ms: row.try_get("received_ms")?,
+        batches: row.try_get("batches")?,
+        inserted: row.try_get("inserted")?,
+        known: row.try_get("known")?,
+        rejected: row.try_get("rejected")?,
+        requests: row.try_get("requests")?,
+        bytes: row.try_get("bytes")?,
+        rows: row.try_get("rows")?,
+        dropped: row.try_get("dropped")?,
+        error: row.try_get("error")?,
+    })
+}
+
+fn read_state(row: &SqliteRow) -> Result<RunState, StoreError> {
+    let number: i64 = row.try_get("state")?;
+    state_of(number).ok_or_else(|| StoreError::Engine(format!("a stored run has the unknown state {number}")))
+}
+
+macro_rules! select_runs {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version FROM runs r
+             CROSS JOIN profiles p ON p.id = r.profile CROSS JOIN names d ON d.id = r.drone
+             LEFT JOIN names v ON v.id = r.profile_digest WHERE ",
+            $condition
+        )
+    };
+}
+
+const ONE_RUN: &str = select_runs!("r.tenant_id = ? AND r.run_id = ?");
+const RUNS: &str = select_runs!("r.tenant_id = ? AND r.id < ? ORDER BY r.id DESC LIMIT ?");
+const RUNS_OF_PROFILE: &str = select_runs!("r.tenant_id = ? AND r.profile = ? AND r.id < ? ORDER BY r.id DESC LIMIT ?");
+
+impl Sqlite {
+    pub(in crate::store) async fn run(&self, tenant: Tenant, run_id: &RunId) -> Result<RunView, StoreError> {
+        let query = sqlx::query(ONE_RUN).bind(tenant.0).bind(run_id.as_str());
+        let row = query.fetch_optional(&self.readers).await?;
+        view(&row.ok_or_else(|| StoreError::UnknownRun(run_id.clone()))?)
+    }
+
+    pub(in crate::store) async fn runs(
+        &self,
+        tenant: Tenant,
+        filter: &RunFilter,
+        page: &PageRequest,
+    ) -> Result<Page<RunView>, StoreError> {
+        let filtered = filter.drone_id.is_some() || filter.state.is_some();
+        let mut pager = Pager::new(page, i64::MAX, filtered)?;
+        let profile = match &filter.profile_id {
+            None => None,
+            Some(id) => match self.profile_row(tenant, id).await? {
+                None => return Ok(Page { items: Vec::new(), next: None }),
+                found => found,
+            },
+        };
+        while let Some(chunk) = pager.next_chunk() {
+            let query = match profile {
+                None => sqlx::query(RUNS).bind(tenant.0),
+                Some(profile) => sqlx::query(RUNS_OF_PROFILE).bind(tenant.0).bind(profile),
+            };
+            let rows = query.bind(pager.position()).bind(chunk).fetch_all(&self.readers).await?;
+            pager.got(rows.len());
+            for row in rows {
+                let id = row.try_get("id")?;
+                let run = view(&row)?;
+                let wanted = filter.drone_id.as_ref().is_none_or(|drone| *drone == run.drone_id)
+                    && filter.state.is_none_or(|state| state == run.state);
+                pager.pass(id, wanted.then_some(run));
+            }
+        }
+        Ok(pager.finish())
+    }
+}
+
+fn view(row: &SqliteRow) -> Result<RunView, StoreError> {
+    let facts = read_facts(row)?;
+    Ok(RunView {
+        run_id: stored(RunId::parse(row.try_get("run_id")?))?,
+        profile_id: stored(ProfileId::parse(row.try_get("of_profile")?))?,
+        drone_id: stored(DroneId::parse(row.try_get("of_drone")?))?,
+        state: facts.state,
+        started_ms: facts.started_ms,
+        finished_ms: facts.finished_ms,
+        received_ms: facts.received_ms,
+        profile_digest: row.try_get("of_version")?,
+        batches: shown(facts.batches),
+        inserted: shown(facts.inserted),
+        known: shown(facts.known),
+        rejected: shown(facts.rejected),
+        requests: shown(facts.requests),
+        bytes: shown(facts.bytes),
+        rows: shown(facts.rows),
+        dropped: shown(facts.dropped),
+        error: facts.error,
+    })
+}
+
+/// A count; none is ever stored below 0.
+pub(super) fn shown(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+/// An id that was checked before it was stored.
+pub(super) fn stored<T>(id: Result<T, crate::domain::ids::IdError>) -> Result<T, StoreError> {
+    id.map_err(|error| StoreError::Engine(format!("a stored id is not one: {error}")))
+}

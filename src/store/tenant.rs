@@ -1,0 +1,204 @@
+//! The store as one tenant sees it. This is the one place where a query is bound to its tenant: every method resolves
+//! the tenant first and hands the engine the result, and the engine has no way to come by a tenant itself.
+
+use std::ops::ControlFlow;
+
+use super::Engine;
+use super::error::StoreError;
+use super::types::{NewVersion, SavedDrone};
+use crate::domain::digest::Digest;
+use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
+use crate::protocol::aggregator::{Receipt, RecordFilter, RecordRow, RunFilter, RunView, Summary};
+use crate::protocol::batch::Batch;
+use crate::protocol::coordinator::RunRequest;
+use crate::protocol::paging::{Page, PageRequest};
+use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode, VersionView};
+use crate::protocol::reporter::{ReportSummary, ReportView};
+
+/// One tenant's rows. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct TenantStore {
+    engine: Engine,
+    tenant: TenantId,
+}
+
+/// `read!(self, method(args))`: the engine's method on this tenant, which need not exist yet.
+macro_rules! read {
+    ($self:ident, $method:ident($($argument:expr),*)) => {
+        match &$self.engine {
+            Engine::Sqlite(sqlite) => {
+                let tenant = sqlite.tenant_to_read(&$self.tenant).await?;
+                sqlite.$method(tenant, $($argument),*).await
+            }
+        }
+    };
+}
+
+/// As `read!`, creating the tenant with its first write.
+macro_rules! write {
+    ($self:ident, $method:ident($($argument:expr),*)) => {
+        match &$self.engine {
+            Engine::Sqlite(sqlite) => {
+                let tenant = sqlite.tenant_to_write(&$self.tenant).await?;
+                sqlite.$method(tenant, $($argument),*).await
+            }
+        }
+    };
+}
+
+impl TenantStore {
+    pub(super) fn new(engine: Engine, tenant: TenantId) -> Self {
+        Self { engine, tenant }
+    }
+
+    /// Keeps a version and makes it the current one. The same digest as the current one changes nothing. With
+    /// `if_match`, only where that is the current version.
+    pub async fn put_profile(
+        &self,
+        version: NewVersion,
+        mode: PutMode,
+        if_match: Option<Digest>,
+        now_ms: i64,
+    ) -> Result<ProfileView, StoreError> {
+        write!(self, put_profile(version, mode, if_match, now_ms))
+    }
+
+    /// The current version, or the one of that digest.
+    pub async fn profile(&self, id: &ProfileId, digest: Option<&Digest>) -> Result<ProfileView, StoreError> {
+        read!(self, profile(id, digest))
+    }
+
+    /// By id; the cursor is the last id of the page.
+    pub async fn profiles(
+        &self,
+        enabled: Option<bool>,
+        page: &PageRequest,
+    ) -> Result<Page<ProfileSummary>, StoreError> {
+        read!(self, profiles(enabled, page))
+    }
+
+    /// Hides a profile and its versions; records and runs stay. Putting it again brings it back.
+    pub async fn delete_profile(&self, id: &ProfileId, now_ms: i64) -> Result<(), StoreError> {
+        read!(self, delete_profile(id.clone(), now_ms))
+    }
+
+    /// Every version, the latest put first.
+    pub async fn versions(&self, id: &ProfileId) -> Result<Vec<VersionView>, StoreError> {
+        read!(self, versions(id))
+    }
+
+    /// Pausing survives new versions.
+    pub async fn set_paused(&self, id: &ProfileId, paused: bool) -> Result<ProfileSummary, StoreError> {
+        read!(self, set_paused(id.clone(), paused))
+    }
+
+    /// Makes an earlier version current again: that of the digest, or the one put before the current one.
+    pub async fn roll_back(&self, id: &ProfileId, to: Option<Digest>, now_ms: i64) -> Result<ProfileView, StoreError> {
+        read!(self, roll_back(id.clone(), to, now_ms))
+    }
+
+    /// Profiles that should run, with their current versions, by id.
+    pub async fn enabled_profiles(&self) -> Result<Vec<(ProfileId, Digest)>, StoreError> {
+        read!(self, enabled_profiles())
+    }
+
+    /// Grows with every change of a profile; cheap to ask.
+    pub async fn profiles_revision(&self) -> Result<i64, StoreError> {
+        read!(self, profiles_revision())
+    }
+
+    /// Inserts or refreshes a drone; the time of its first registration stays.
+    pub async fn save_drone(&self, drone: SavedDrone) -> Result<(), StoreError> {
+        write!(self, save_drone(drone))
+    }
+
+    /// All drones, by id.
+    pub async fn drones(&self) -> Result<Vec<SavedDrone>, StoreError> {
+        read!(self, drones())
+    }
+
+    /// Notes when drones were last heard of. Unknown ones are passed over.
+    pub async fn touch_drones(&self, seen: &[(DroneId, i64)]) -> Result<(), StoreError> {
+        read!(self, touch_drones(seen.to_vec()))
+    }
+
+    pub async fn set_draining(&self, drone: &DroneId, draining: bool) -> Result<(), StoreError> {
+        read!(self, set_draining(drone.clone(), draining))
+    }
+
+    /// Asks for a run by hand; gives the request's id. At most 1,000 may wait.
+    pub async fn add_run_request(&self, profile: &ProfileId, now_ms: i64) -> Result<i64, StoreError> {
+        read!(self, add_run_request(profile.clone(), now_ms))
+    }
+
+    /// Requests that are not finished, the oldest first.
+    pub async fn run_requests(&self) -> Result<Vec<RunRequest>, StoreError> {
+        read!(self, run_requests())
+    }
+
+    /// Forgets requests that were carried out; unknown ids are passed over.
+    pub async fn finish_run_requests(&self, requests: &[i64]) -> Result<(), StoreError> {
+        read!(self, finish_run_requests(requests.to_vec()))
+    }
+
+    /// Stores a batch, once however often it comes. `Ok` means committed.
+    pub async fn store_batch(&self, batch: Batch, now_ms: i64) -> Result<Receipt, StoreError> {
+        read!(self, store_batch(batch, now_ms))
+    }
+
+    /// Records in the order of arrival. `run_id`, `drone_id` and `since_ms` speak of the first sighting. A filtered
+    /// page may be short, or empty, and still have a `next`.
+    pub async fn records(&self, filter: &RecordFilter, page: &PageRequest) -> Result<Page<RecordRow>, StoreError> {
+        read!(self, records(filter, page))
+    }
+
+    /// What runs saw, batch by batch in the order of arrival; a run sees a record once. A filtered page may be short,
+    /// or empty, and still have a `next`.
+    pub async fn results(&self, filter: &RecordFilter, page: &PageRequest) -> Result<Page<RecordRow>, StoreError> {
+        read!(self, results(filter, page))
+    }
+
+    /// Runs, the newest first.
+    pub async fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<RunView>, StoreError> {
+        read!(self, runs(filter, page))
+    }
+
+    pub async fn run(&self, run_id: &RunId) -> Result<RunView, StoreError> {
+        read!(self, run(run_id))
+    }
+
+    /// Counts, kept and not counted: the cost does not grow with the number of records.
+    pub async fn summary(&self) -> Result<Summary, StoreError> {
+        read!(self, summary())
+    }
+
+    /// Hands every record of a profile, as canonical JSON text, to `on_record`, in the order of arrival, until it
+    /// breaks. Memory does not grow with the number of records.
+    pub async fn scan_records(
+        &self,
+        profile: &ProfileId,
+        on_record: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        read!(self, scan_records(profile, on_record))
+    }
+
+    /// Keeps a report; the same id again changes nothing. The oldest beyond the bound go.
+    pub async fn save_report(
+        &self,
+        report_id: &str,
+        now_ms: i64,
+        spec_json: &str,
+        result_json: &str,
+    ) -> Result<(), StoreError> {
+        write!(self, save_report((report_id.to_owned(), spec_json.to_owned(), result_json.to_owned()), now_ms))
+    }
+
+    pub async fn report(&self, report_id: &str) -> Result<ReportView, StoreError> {
+        read!(self, report(report_id))
+    }
+
+    /// Kept reports without their rows, the newest first.
+    pub async fn reports(&self, page: &PageRequest) -> Result<Page<ReportSummary>, StoreError> {
+        read!(self, reports(page))
+    }
+}

@@ -1,0 +1,36 @@
+//! What goes into the store and has no message of its own in the protocol. Plain data, engine-neutral.
+
+use crate::domain::digest::Digest;
+use crate::domain::fleet::Labels;
+use crate::domain::ids::{DroneId, ProfileId};
+use crate::protocol::registry::Origin;
+
+/// A version of a profile that was checked and is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewVersion {
+    pub id: ProfileId,
+    pub name: String,
+    /// The author's own version text.
+    pub version: String,
+    /// Digest of `yaml`: names this version.
+    pub digest: Digest,
+    pub yaml: String,
+    /// `schedule.enabled` of the profile.
+    pub enabled: bool,
+    pub origin: Origin,
+    /// File below the profiles folder, where it came from one.
+    pub path: Option<String>,
+}
+
+/// What is kept of a drone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedDrone {
+    pub drone_id: DroneId,
+    pub version: String,
+    pub labels: Labels,
+    /// Unix milliseconds of its first registration; a later one does not move it.
+    pub registered_ms: i64,
+    /// Unix milliseconds.
+    pub last_seen_ms: i64,
+    pub draining: bool,
+}

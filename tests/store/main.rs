@@ -1,0 +1,10 @@
+//! The store's contract, on real files: what every engine must do, random histories with crashes against a model,
+//! kills of a real process, full disks, damaged files, and what a record costs.
+
+mod contract;
+mod faults;
+mod histories;
+mod kill;
+mod model;
+mod size;
+mod support;

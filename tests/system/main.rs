@@ -1,0 +1,11 @@
+//! The whole system over real processes and sockets, as a user meets it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod demo;
+mod fixtures;
+mod prototype_faults;
+mod public_data;
+mod survival;
