@@ -132,9 +132,9 @@ fn version_of(profile: &profiles::Profile, yaml: &str, origin: Origin, path: Opt
         id: profile.id().clone(),
         name: profile.name().to_owned(),
         version: profile.version().to_owned(),
-        digest: profile.digest(),
+        digest: *profile.digest(),
         yaml: yaml.to_owned(),
-        enabled: profile.schedule().enabled,
+        enabled: profile.enabled(),
         origin,
         path,
     }

@@ -60,7 +60,7 @@ async fn take(seed: &Seed, folder: &mut Folder, root: &Path, name: String, stamp
         Ok(profile) => profile,
         Err(problems) => return folder.broke(&name, stamp, problems.places(Some(&name))),
     };
-    let (id, digest) = (profile.id().clone(), profile.digest());
+    let (id, digest) = (profile.id().clone(), *profile.digest());
     match folder.judge(&name, &id, digest) {
         Verdict::Same => return folder.took(&name, stamp, id, digest),
         Verdict::Twice { other } => {
@@ -107,8 +107,7 @@ async fn read(path: &Path, stamp: &Stamp) -> Result<String, String> {
     }
     let bytes = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| {
-        let line =
-            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         format!("line {line} is not UTF-8 text")
     })
 }
