@@ -5,8 +5,11 @@
 //! > `protocol` > `domain`, `runtime`, `settings`.
 
 pub mod actors;
+pub mod cli;
 pub mod clients;
 pub mod domain;
+pub mod http;
+pub mod node;
 pub mod pipeline;
 pub mod profiles;
 pub mod protocol;
@@ -15,3 +18,4 @@ pub mod runtime;
 pub mod sample;
 pub mod settings;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,80 @@
+//! Whether the node lives, whether it should get traffic, and its metrics: the same on every role.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, Responder, get, web};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::area::area;
+use super::node::{NodeView, Phase};
+use super::problem::HttpError;
+use crate::protocol::fault::{Code, Fault};
+use crate::runtime::{Kind, State};
+
+area!(show_health, show_ready, show_metrics);
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `ok`, or `degraded` while a part restarts or was given up.
+    status: &'static str,
+    phase: Phase,
+    version: &'static str,
+    uptime_s: u64,
+    parts: Vec<Part>,
+}
+
+/// One supervised part of the node.
+#[derive(Debug, Serialize, ToSchema)]
+struct Part {
+    name: String,
+    #[schema(value_type = String)]
+    kind: Kind,
+    #[schema(value_type = String)]
+    state: State,
+    restarts: u32,
+}
+
+/// Lives the process? Always 200 while it serves at all.
+#[utoipa::path(tag = "node", responses((status = 200, body = Health)))]
+#[get("/health")]
+async fn show_health(node: web::Data<NodeView>) -> impl Responder {
+    let vitals = node.root.vitals();
+    let parts = vitals.into_iter().map(|vitals| Part {
+        name: vitals.name,
+        kind: vitals.kind,
+        state: vitals.state,
+        restarts: vitals.restarts,
+    });
+    let (parts, problems): (Vec<_>, _) = (parts.collect(), node.problems());
+    let status = if problems.is_empty() { "ok" } else { "degraded" };
+    let uptime_s = node.started.elapsed().as_secs();
+    no_store(HttpResponse::Ok().json(Health { status, phase: node.phase(), version: node.version, uptime_s, parts }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Ready {
+    ready: bool,
+}
+
+/// Should it get traffic? 503 while it starts, stops, or has given up.
+#[utoipa::path(tag = "node", responses((status = 200, body = Ready)))]
+#[get("/ready")]
+async fn show_ready(node: web::Data<NodeView>) -> Result<impl Responder, HttpError> {
+    if let Some(reason) = node.unready() {
+        return Err(Fault::new(Code::Unavailable, reason).into());
+    }
+    Ok(no_store(HttpResponse::Ok().json(Ready { ready: true })))
+}
+
+/// Metrics in the text form of Prometheus.
+#[utoipa::path(tag = "node", responses((status = 200, body = String, content_type = "text/plain")))]
+#[get("/metrics")]
+async fn show_metrics(handle: web::Data<PrometheusHandle>) -> impl Responder {
+    no_store(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
+}
+
+fn no_store(mut answer: HttpResponse) -> HttpResponse {
+    answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    answer
+}
