@@ -37,10 +37,6 @@ pub(super) async fn open_writer(settings: &StoreSettings) -> Result<SqliteConnec
 
 async fn prepare(settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
     let file = &settings.path;
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)
-            .map_err(|error| StoreError::Io(format!("creating {}: {error}", folder.display())))?;
-    }
     let is_new = inspect(file, APPLICATION_ID)?;
     let mut db = connect_writer(settings, is_new).await?;
     if !is_new {
@@ -119,7 +115,7 @@ pub(in crate::store) fn inspect(file: &Path, application_id: i32) -> Result<bool
     let length = match read_header(file, &mut header) {
         Ok(length) => length,
         Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(StoreError::Io(error.to_string())),
+        Err(error) => return Err(StoreError::of_io("reading", file, &error)),
     };
     let path = file.display().to_string();
     let damaged = |reason: String| Err(StoreError::Damaged { path: path.clone(), reason });
