@@ -2,8 +2,17 @@
 //! no store; time and secrets come from outside.
 
 pub mod fetch;
+mod fields;
+mod json;
+mod outbox;
 mod outcome;
+mod page;
+mod paging;
+mod request;
 mod run;
+#[cfg(test)]
+mod testing;
+mod window;
 
 pub use fetch::{FetchSettings, Fetcher};
 pub use outcome::{Dropped, RunInput, RunOutcome, Secrets, Sink, SinkError, Validators};

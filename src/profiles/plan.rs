@@ -296,7 +296,9 @@ pub enum Kind {
 /// Values that mean "no value".
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Missing {
+    /// Those that are no numbers.
     pub texts: Vec<Box<str>>,
+    /// Those that are, however they are written.
     pub numbers: Vec<f64>,
 }
 

@@ -281,12 +281,10 @@ pub fn add_missing(missing: &mut Missing, value: &Scalar) {
     if text.is_empty() {
         return;
     }
-    if let Ok(number) = text.parse::<f64>()
-        && number.is_finite()
-    {
-        missing.numbers.push(number);
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => missing.numbers.push(number),
+        _ => missing.texts.push(text.into()),
     }
-    missing.texts.push(text.into());
 }
 
 /// Reads a path for the list of names that a profile uses; wrong ones are noted elsewhere.
