@@ -23,7 +23,10 @@ pub enum Verdict {
     /// The declared sign for "no data".
     Empty,
     /// Worth another try, after this pause where the source names one.
-    Again { reason: String, pause: Option<Duration> },
+    Again {
+        reason: String,
+        pause: Option<Duration>,
+    },
     Failed(String),
 }
 
@@ -87,7 +90,10 @@ pub fn not_json(text: &str, error: JsonError) -> PageError {
     let start = (0..=error.offset.saturating_sub(20)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let near = excerpt(text.get(start..).unwrap_or("").as_bytes());
     let near: String = near.chars().take(40).collect();
-    PageError::Broken(format!("the answer is not JSON: {} at line {line}, column {column}, near {near:?}", error.message))
+    PageError::Broken(format!(
+        "the answer is not JSON: {} at line {line}, column {column}, near {near:?}",
+        error.message
+    ))
 }
 
 /// Values that come with the request.

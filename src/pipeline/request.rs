@@ -7,9 +7,7 @@ use url::{Origin, Url};
 
 use super::outcome::Secrets;
 use crate::domain::digest::Digest;
-use crate::profiles::plan::{
-    Auth, Body, Grain, Hole, JsonTemplate, Method, Part, Plan, Scalar, SecretPlace, Template,
-};
+use crate::profiles::plan::{Auth, Body, Grain, Hole, JsonTemplate, Method, Part, Plan, Scalar, SecretPlace, Template};
 use crate::profiles::time::{Reading, write};
 
 /// Left as they are in a query value: RFC 3986's characters but for those that cut a query.
@@ -32,8 +30,19 @@ const QUERY: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 /// Encoded in a part of the URL: all that could end that part.
-const COMPONENT: &AsciiSet =
-    &QUERY.add(b'/').add(b'?').add(b':').add(b'@').add(b'!').add(b'$').add(b'\'').add(b'(').add(b')').add(b'*').add(b',').add(b';');
+const COMPONENT: &AsciiSet = &QUERY
+    .add(b'/')
+    .add(b'?')
+    .add(b':')
+    .add(b'@')
+    .add(b'!')
+    .add(b'$')
+    .add(b'\'')
+    .add(b'(')
+    .add(b')')
+    .add(b'*')
+    .add(b',')
+    .add(b';');
 
 /// What fills the holes.
 #[derive(Debug, Clone, Copy)]
@@ -173,7 +182,9 @@ fn body(body: &Body, filling: Filling<'_>) -> Option<(&'static str, Vec<u8>)> {
     match body {
         Body::None => None,
         Body::Json(template) => Some(("application/json", json(template, filling).to_string().into_bytes())),
-        Body::Text(template) => Some(("text/plain; charset=utf-8", fill(template, filling, |value, _| value).into_bytes())),
+        Body::Text(template) => {
+            Some(("text/plain; charset=utf-8", fill(template, filling, |value, _| value).into_bytes()))
+        }
         Body::Form(fields) => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             for (name, values) in fields {

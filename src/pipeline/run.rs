@@ -43,7 +43,10 @@ enum End {
     Unchanged,
     /// A limit, in words.
     Limit(String),
-    Failed { message: String, not_before_ms: Option<i64> },
+    Failed {
+        message: String,
+        not_before_ms: Option<i64>,
+    },
 }
 
 impl End {
@@ -80,8 +83,7 @@ impl<'r> Run<'r> {
             MappingPlan::ByShape(_) => None,
         };
         let limits = &plan.limits;
-        let traffic =
-            Traffic { requests: 0, bytes: 0, max_requests: limits.max_requests, max_bytes: limits.max_bytes };
+        let traffic = Traffic { requests: 0, bytes: 0, max_requests: limits.max_requests, max_bytes: limits.max_bytes };
         Self {
             fetcher,
             input,
@@ -179,7 +181,8 @@ impl<'r> Run<'r> {
     async fn page(&mut self, request: &Outgoing, given: &Given, bodies: &mut HashSet<u128>) -> Flow<PageResult> {
         let digest = request.digest();
         if !self.asked.insert(digest.key()) {
-            let message = format!("the request to {} came up twice in one run; paging does not move on", shown(&request.url));
+            let message =
+                format!("the request to {} came up twice in one run; paging does not move on", shown(&request.url));
             return Err(End::failed(message));
         }
         let validators = self.usable_validators(&digest);

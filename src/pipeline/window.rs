@@ -83,11 +83,8 @@ mod tests {
         let from = fixed("2023-12-31T00:00:00Z");
         let to = Instant::Now { minus: jiff::Span::new(), day: true };
         let window = Window { from, to, step: 1.month(), inclusive: Inclusive::Start };
-        let expected = [
-            "12-31T00:00:00 01-31T00:00:00",
-            "01-31T00:00:00 02-29T00:00:00",
-            "02-29T00:00:00 03-15T00:00:00",
-        ];
+        let expected =
+            ["12-31T00:00:00 01-31T00:00:00", "01-31T00:00:00 02-29T00:00:00", "02-29T00:00:00 03-15T00:00:00"];
         assert_eq!(show(&window), expected);
     }
 
@@ -104,8 +101,12 @@ mod tests {
 
     #[test]
     fn a_window_that_ends_before_it_begins_is_none() {
-        let window =
-            Window { from: fixed("2025-01-01T00:00:00Z"), to: fixed("2024-01-01T00:00:00Z"), step: 1.day(), inclusive: Inclusive::Start };
+        let window = Window {
+            from: fixed("2025-01-01T00:00:00Z"),
+            to: fixed("2024-01-01T00:00:00Z"),
+            step: 1.day(),
+            inclusive: Inclusive::Start,
+        };
         assert!(show(&window).is_empty());
     }
 }

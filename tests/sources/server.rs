@@ -37,8 +37,11 @@ impl Server {
             .spawn()
             .expect("python3 starts");
         let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().expect("its output is piped")).read_line(&mut line).expect("it says where it is");
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port at the end of its line");
+        BufReader::new(process.stdout.as_mut().expect("its output is piped"))
+            .read_line(&mut line)
+            .expect("it says where it is");
+        let port =
+            line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port at the end of its line");
         Self { process, port }
     }
 

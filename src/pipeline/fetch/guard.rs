@@ -100,11 +100,7 @@ fn is_special_v6(address: Ipv6Addr) -> bool {
 pub struct GuardedResolver(pub Rules);
 
 impl Resolve for GuardedResolver {
-    fn lookup<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> LocalBoxFuture<'a, Result<Vec<SocketAddr>, Box<dyn Error>>> {
+    fn lookup<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, Result<Vec<SocketAddr>, Box<dyn Error>>> {
         Box::pin(async move {
             let failed = |reason: String| Unresolved { host: host.to_owned(), reason };
             let found = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port))).await;
@@ -160,15 +156,43 @@ mod tests {
     #[test]
     fn special_addresses_are_known_in_all_their_spellings() {
         for special in [
-            "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1",
-            "169.254.169.254", "100.64.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1",
-            "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fc00::1", "fd12::1", "ff02::1",
-            "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "2002:7f00:1::", "2001:db8::1",
-            "2001::1", "3fff::1", "100::1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "192.0.0.1",
+            "192.0.2.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
+            "3fff::1",
+            "100::1",
         ] {
             assert!(is_special(special.parse().unwrap()), "{special}");
         }
-        for public in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"] {
+        for public in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+        {
             assert!(!is_special(public.parse().unwrap()), "{public}");
         }
     }
@@ -178,6 +202,9 @@ mod tests {
         let rules = Rules::new(&[Network::parse("10.0.0.0/8").unwrap()]);
         assert!(rules.check("h", "10.1.1.1".parse().unwrap()).is_ok());
         let refused = rules.check("h", "127.0.0.1".parse().unwrap()).unwrap_err().to_string();
-        assert_eq!(refused, "h is at 127.0.0.1, which is not a public address; the operator can allow it (allow_private)");
+        assert_eq!(
+            refused,
+            "h is at 127.0.0.1, which is not a public address; the operator can allow it (allow_private)"
+        );
     }
 }

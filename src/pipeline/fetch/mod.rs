@@ -256,7 +256,9 @@ fn inflate_error(error: InflateError) -> FetchError {
 fn redirected(method: Method, status: u16) -> Result<Method, FetchError> {
     match (method, status) {
         (_, 303) => Ok(Method::Get),
-        (Method::Post, 301 | 302) => Err(FetchError::Refused(format!("the source answers the POST with {status}, a redirect"))),
+        (Method::Post, 301 | 302) => {
+            Err(FetchError::Refused(format!("the source answers the POST with {status}, a redirect")))
+        }
         _ => Ok(method),
     }
 }

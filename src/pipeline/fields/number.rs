@@ -101,7 +101,9 @@ fn is_canonical(raw: &[u8]) -> bool {
     let short = whole.len() + fraction.len() <= 15;
     let plain = whole.iter().chain(fraction).all(u8::is_ascii_digit);
     let ends_well = point.is_none() || fraction.last().is_some_and(|last| *last != b'0');
-    let not_tiny = whole != b"0" || (fraction.is_empty() && digits.len() == raw.len()) || fraction.iter().take(5).any(|byte| *byte != b'0');
+    let not_tiny = whole != b"0"
+        || (fraction.is_empty() && digits.len() == raw.len())
+        || fraction.iter().take(5).any(|byte| *byte != b'0');
     short && plain && ends_well && not_tiny
 }
 
@@ -138,8 +140,31 @@ mod tests {
     #[test]
     fn refuses_what_is_no_number() {
         for text in [
-            "", "-", ".", "NaN", "inf", "-inf", "infinity", "1e999", "<2.5", "1,5", "1,23,456", "12,34", ",123", "1.2.3",
-            "(-5)", "--5", "+-5", "0x10", "1_000", "12 34", "5 USD", "(5", "%", "1,234,56", "78.5 [78.2-78.8]",
+            "",
+            "-",
+            ".",
+            "NaN",
+            "inf",
+            "-inf",
+            "infinity",
+            "1e999",
+            "<2.5",
+            "1,5",
+            "1,23,456",
+            "12,34",
+            ",123",
+            "1.2.3",
+            "(-5)",
+            "--5",
+            "+-5",
+            "0x10",
+            "1_000",
+            "12 34",
+            "5 USD",
+            "(5",
+            "%",
+            "1,234,56",
+            "78.5 [78.2-78.8]",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

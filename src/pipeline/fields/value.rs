@@ -51,9 +51,7 @@ fn write_untouched(field: &Field, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Opti
     }
     match (&field.kind, cells[usize::from(*slot)]) {
         (_, Cell::Absent | Cell::Null) => Some(Written::Missing),
-        (Kind::Number { multiply: None }, Cell::Number(raw)) => {
-            number::write_raw(out, raw).map(|()| Written::Yes)
-        }
+        (Kind::Number { multiply: None }, Cell::Number(raw)) => number::write_raw(out, raw).map(|()| Written::Yes),
         (Kind::Text { pad: None }, Cell::Clean(text)) => {
             let plain = !text.is_empty() && text.len() <= MAX_TEXT_BYTES;
             if !plain || field.missing.texts.iter().any(|missing| **missing == *text) {

@@ -7,8 +7,7 @@ use crate::profiles::Segment;
 use crate::profiles::plan::{Found, FoundKind};
 
 /// Members that usually hold the rows, in the order in which they are believed.
-const USUAL: [&str; 9] =
-    ["results", "data", "items", "records", "features", "observations", "rows", "values", "value"];
+const USUAL: [&str; 9] = ["results", "data", "items", "records", "features", "observations", "rows", "values", "value"];
 /// How deep an array is looked for that no field names.
 const MAX_SEARCH_DEPTH: usize = 3;
 /// So many arrays are looked at.
@@ -48,9 +47,9 @@ fn root_array(scanner: &mut Scanner<'_>) -> Result<Found, SniffError> {
     match scanner.value()? {
         Token::Object => Ok(found(FoundKind::Each, Vec::new())),
         Token::Array if is_header(scanner)? => Ok(found(FoundKind::Table, Vec::new())),
-        Token::Array => {
-            Err(SniffError::Unclear("the answer is an array of arrays without a row of names; write rows: {table: {names: […]}}".into()))
-        }
+        Token::Array => Err(SniffError::Unclear(
+            "the answer is an array of arrays without a row of names; write rows: {table: {names: […]}}".into(),
+        )),
         _ => Err(SniffError::Unclear("the answer is an array of single values; write rows".into())),
     }
 }
@@ -70,7 +69,9 @@ fn is_header(scanner: &mut Scanner<'_>) -> Result<bool, JsonError> {
 /// What a path leads to, walked from the root until the first array.
 enum End {
     /// An array of objects, with a rest of the path inside.
-    Rows { under: usize },
+    Rows {
+        under: usize,
+    },
     /// An array at the end of the path: a column beside others.
     Column,
     /// A single value at the end of the path.
@@ -97,16 +98,18 @@ fn root_object(text: &str, paths: &[Vec<Segment>]) -> Result<Found, SniffError> 
             }
         };
         if holder.is_some_and(|other| other != place) {
-            return Err(SniffError::Unclear("the fields lead into several arrays; write rows to say which are the rows".into()));
+            return Err(SniffError::Unclear(
+                "the fields lead into several arrays; write rows to say which are the rows".into(),
+            ));
         }
         *holder = Some(place);
     }
     match (rows, zipped) {
         (Some(under), None) => Ok(Found { kind: FoundKind::Each, under: under.to_vec(), outside }),
         (None, Some(under)) => Ok(Found { kind: FoundKind::Zip, under: under.to_vec(), outside }),
-        (Some(_), Some(_)) => {
-            Err(SniffError::Unclear("the fields lead into rows and into parallel arrays; write rows to say which".into()))
-        }
+        (Some(_), Some(_)) => Err(SniffError::Unclear(
+            "the fields lead into rows and into parallel arrays; write rows to say which".into(),
+        )),
         (None, None) if inside.is_empty() => Ok(found(FoundKind::Single, Vec::new())),
         (None, None) => {
             let under = search(text, &inside)?;
@@ -251,7 +254,8 @@ fn candidate(
     while let Some(key) = scanner.next_key(first)? {
         first = false;
         let key = plain(key).unwrap_or_default();
-        count += fields.iter().filter(|field| matches!(field.first(), Some(Segment::Name(name)) if *name == key)).count();
+        count +=
+            fields.iter().filter(|field| matches!(field.first(), Some(Segment::Name(name)) if *name == key)).count();
         scanner.skip_value()?;
     }
     Ok(Some(Candidate { path: path.to_vec(), fields: count, empty: false }))
@@ -278,7 +282,11 @@ mod tests {
             (r#"[{"a":1}]"#, &["a"][..], "Each [] 0"),
             (r"[]", &["a"], "Each [] 0"),
             (r#"[["NAME","P"],["x","1"]]"#, &["NAME"], "Table [] 0"),
-            (r#"{"hourly":{"time":[],"t":[]},"lat":1}"#, &["hourly.time", "hourly.t", "lat"], "Zip [Name(\"hourly\")] 1"),
+            (
+                r#"{"hourly":{"time":[],"t":[]},"lat":1}"#,
+                &["hourly.time", "hourly.t", "lat"],
+                "Zip [Name(\"hourly\")] 1",
+            ),
             (r#"{"results":[{"a":{"b":1}}],"n":2}"#, &["results.a.b", "n"], "Each [Name(\"results\")] 1"),
             (r#"{"x":{"list":[{"a":1}]},"m":[{"z":1}]}"#, &["a"], "Each [Name(\"x\"), Name(\"list\")] 0"),
             (r#"{"data":[{"a":1}],"other":[{"a":1}]}"#, &["a"], "Each [Name(\"data\")] 0"),

@@ -39,16 +39,32 @@ struct Frame {
 enum Kind {
     /// The bottom: the answer.
     Document,
-    Object { node: NodeId, seen: u64, expect: usize },
-    Array { node: NodeId },
+    Object {
+        node: NodeId,
+        seen: u64,
+        expect: usize,
+    },
+    Array {
+        node: NodeId,
+    },
     /// The array (or map) whose elements are of this level.
-    Rows { level: u16 },
+    Rows {
+        level: u16,
+    },
     /// An element of this level; on top again when it has been read.
-    Element { level: u16 },
-    Table { level: u16 },
-    Zip { level: u16 },
+    Element {
+        level: u16,
+    },
+    Table {
+        level: u16,
+    },
+    Zip {
+        level: u16,
+    },
     /// Rows were put off; go on from here after them.
-    Return { offset: usize },
+    Return {
+        offset: usize,
+    },
 }
 
 /// Rows that wait until their parent is read.
