@@ -71,16 +71,17 @@ fn raw_rate(texts: &[String]) -> Figure {
     )
     .expect("the layout of the limits' note");
     let begun = Instant::now();
-    for (batch, part) in keyed.chunks(PER_POST).enumerate() {
+    for (batch, part) in (0_i64..).zip(keyed.chunks(PER_POST)) {
+        let profile = batch % PROFILES as i64;
         let transaction = db.transaction().expect("a transaction");
         {
             let mut insert =
                 transaction.prepare_cached("INSERT OR IGNORE INTO records VALUES(?1,?2,?3,?4,?5)").expect("SQL");
             for (digest, text) in part {
-                insert.execute((batch % PROFILES, &digest[..16], batch, batch, text)).expect("a row");
+                insert.execute((profile, &digest[..16], batch, batch, text)).expect("a row");
             }
             let mut run = transaction.prepare_cached("INSERT INTO runs VALUES(?,?,?,?,?)").expect("SQL");
-            run.execute((batch, batch % PROFILES, batch, part.len(), "ok")).expect("a row");
+            run.execute((batch, profile, batch, part.len() as i64, "ok")).expect("a row");
         }
         transaction.commit().expect("durable");
     }

@@ -5,6 +5,7 @@
 //! engine is stands behind [`Engine`]; above it only types of the protocol are spoken.
 
 mod error;
+mod id_set;
 mod lock;
 mod record_row;
 mod record_set;

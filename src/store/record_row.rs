@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use super::error::StoreError;
 use crate::domain::canonical::write_text;
 use crate::domain::digest::Digest;
-use crate::domain::ids::ProfileId;
 use crate::protocol::aggregator::RecordRow;
 
 /// The fact that a run saw the record, where a result is shown.
@@ -119,11 +118,6 @@ fn json_text(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
     write_text(&mut out, text);
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Reads back an id that was checked before it was stored.
-pub(super) fn stored_profile_id(text: &str) -> Result<ProfileId, StoreError> {
-    ProfileId::parse(text).map_err(|error| StoreError::Engine(format!("a stored profile id is not one: {error}")))
 }
 
 #[cfg(test)]

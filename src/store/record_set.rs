@@ -29,25 +29,28 @@ pub(super) fn pack(ids: &[i64]) -> Vec<u8> {
     out
 }
 
-/// The ids of a packed set, in order; at most `limit` of them, so that broken bytes cannot ask for all memory.
-pub(super) fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<i64>, BrokenSet> {
-    let mut ids = Vec::new();
-    let (mut at, mut expected) = (0, 0_i64);
+/// The runs of consecutive ids of a packed set, each as first and last id, in order; at most `limit` ids in all, so
+/// that broken bytes cannot ask for all memory.
+pub(super) fn unpack_ranges(bytes: &[u8], limit: usize) -> Result<Vec<(i64, i64)>, BrokenSet> {
+    let mut ranges = Vec::new();
+    let (mut at, mut expected, mut left) = (0, 0_i64, limit as u64);
     while at < bytes.len() {
         let entry = take_number(bytes, &mut at)?;
         let jump = u64::try_from(entry >> 1).map_err(|_| BrokenSet(at))?;
         let first = expected.wrapping_add(unzigzag(jump));
         let further = if entry & 1 == 1 { take_number(bytes, &mut at)? } else { 0 };
-        let further = usize::try_from(further).map_err(|_| BrokenSet(at))?;
-        if further >= limit.saturating_sub(ids.len()) {
-            return Err(BrokenSet(at));
-        }
-        for id in (first..).take(further + 1) {
-            ids.push(id);
-        }
-        expected = ids.last().copied().unwrap_or(0).wrapping_add(1);
+        let further = u64::try_from(further).ok().filter(|further| *further < left).ok_or(BrokenSet(at))?;
+        let last = first.checked_add_unsigned(further).ok_or(BrokenSet(at))?;
+        left -= further + 1;
+        ranges.push((first, last));
+        expected = last.wrapping_add(1);
     }
-    Ok(ids)
+    Ok(ranges)
+}
+
+/// The ids of a packed set, in order; at most `limit`.
+pub(super) fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<i64>, BrokenSet> {
+    Ok(unpack_ranges(bytes, limit)?.into_iter().flat_map(|(first, last)| first..=last).collect())
 }
 
 fn zigzag(number: i64) -> u64 {

@@ -99,12 +99,14 @@ impl Checkpoints {
 
     fn note(&self, outcome: Result<(), sqlx::Error>) {
         match outcome {
-            Ok(()) => self.counters.checkpoints.fetch_add(1, Relaxed),
-            Err(error) => {
-                return tracing::warn!(%error, "a checkpoint of the store failed; the log grows until one succeeds");
-            }
-        };
+            Ok(()) => drop(self.counters.checkpoints.fetch_add(1, Relaxed)),
+            Err(error) => warn_of(&error.into()),
+        }
     }
+}
+
+fn warn_of(error: &StoreError) {
+    tracing::warn!(%error, "a checkpoint of the store failed; the log grows until one succeeds");
 }
 
 impl Mover {
@@ -113,7 +115,7 @@ impl Mover {
         let mut db = None;
         while self.orders.recv().await.is_some() {
             if let Err(error) = self.move_pages(&mut db).await {
-                tracing::warn!(%error, "a checkpoint of the store failed; the log grows until one succeeds");
+                warn_of(&error);
                 db = None;
             }
             if self.done.send(()).await.is_err() {

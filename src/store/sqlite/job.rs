@@ -48,6 +48,9 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
+/// Where the outcome of a write arrives.
+pub(super) type Reply<T> = oneshot::Receiver<Result<T, StoreError>>;
+
 /// A write and the one who waits for it.
 pub(super) struct Pending<W: Write> {
     write: W,
@@ -57,7 +60,7 @@ pub(super) struct Pending<W: Write> {
 }
 
 impl<W: Write> Pending<W> {
-    pub(super) fn new(write: W, permit: Permit) -> (Box<dyn Job>, oneshot::Receiver<Result<W::Output, StoreError>>) {
+    pub(super) fn boxed(write: W, permit: Permit) -> (Box<dyn Job>, Reply<W::Output>) {
         let (reply, receiver) = oneshot::channel();
         (Box::new(Self { write, outcome: None, reply, _permit: permit }), receiver)
     }

@@ -35,7 +35,7 @@ impl Queue {
             return Err(StoreError::Closed);
         }
         let permit = self.admit(write.bytes())?;
-        let (job, reply) = Pending::new(write, permit);
+        let (job, reply) = Pending::boxed(write, permit);
         self.jobs.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => self.overloaded(),
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,

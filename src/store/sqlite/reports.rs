@@ -80,14 +80,14 @@ impl Write for Save {
     }
 
     async fn run(&self, bench: &mut Bench<'_>) -> Result<(), StoreError> {
-        let text = "INSERT INTO reports (tenant_id, report_id, created_ms, spec, result) VALUES (?, ?, ?, ?, ?)
+        let insert = "INSERT INTO reports (tenant_id, report_id, created_ms, spec, result) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (tenant_id, report_id) DO NOTHING";
-        let query = sqlx::query(text).bind(self.tenant.0).bind(&self.id).bind(self.now_ms);
-        query.bind(&self.spec).bind(&self.result).execute(&mut *bench.db).await?;
-        let text = "DELETE FROM reports WHERE tenant_id = ? AND id <=
+        let insert = sqlx::query(insert).bind(self.tenant.0).bind(&self.id).bind(self.now_ms);
+        insert.bind(&self.spec).bind(&self.result).execute(&mut *bench.db).await?;
+        let trim = "DELETE FROM reports WHERE tenant_id = ? AND id <=
             (SELECT id FROM reports WHERE tenant_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)";
-        let query = sqlx::query(text).bind(self.tenant.0).bind(self.tenant.0).bind(self.keep);
-        query.execute(&mut *bench.db).await?;
+        let trim = sqlx::query(trim).bind(self.tenant.0).bind(self.tenant.0).bind(self.keep);
+        trim.execute(&mut *bench.db).await?;
         Ok(())
     }
 }

@@ -35,32 +35,35 @@ impl StoredRun {
         })
     }
 
-    /// Inserts or updates it; gives its row.
+    /// Inserts it as `next_row`, or updates it; gives its row.
     pub(super) async fn save(
         &self,
         db: &mut SqliteConnection,
+        next_row: i64,
         tenant: Tenant,
         run_id: &RunId,
     ) -> Result<i64, StoreError> {
         let facts = &self.facts;
-        // The id is null for a new run, which makes SQLite choose it.
-        let text = "INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms,
-                finished_ms, received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET profile_digest = excluded.profile_digest, state = excluded.state,
-                started_ms = excluded.started_ms, finished_ms = excluded.finished_ms,
-                received_ms = excluded.received_ms, batches = excluded.batches, inserted = excluded.inserted,
-                known = excluded.known, rejected = excluded.rejected, requests = excluded.requests,
-                bytes = excluded.bytes, rows = excluded.rows, dropped = excluded.dropped, error = excluded.error
-            RETURNING id";
-        let query = sqlx::query(text).bind(self.row).bind(tenant.0).bind(run_id.as_str()).bind(self.profile);
+        let row = self.row.unwrap_or(next_row);
+        let query = sqlx::query(SAVE).bind(row).bind(tenant.0).bind(run_id.as_str()).bind(self.profile);
         let query = query.bind(self.drone).bind(self.profile_digest).bind(state_number(facts.state));
         let query = query.bind(facts.started_ms).bind(facts.finished_ms).bind(facts.received_ms).bind(facts.batches);
         let query = query.bind(facts.inserted).bind(facts.known).bind(facts.rejected).bind(facts.requests);
         let query = query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref());
-        Ok(query.fetch_one(db).await?.try_get(0)?)
+        query.execute(db).await?;
+        Ok(row)
     }
 }
+
+const SAVE: &str = "
+    INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms, finished_ms,
+        received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET profile_digest = excluded.profile_digest, state = excluded.state,
+        started_ms = excluded.started_ms, finished_ms = excluded.finished_ms, received_ms = excluded.received_ms,
+        batches = excluded.batches, inserted = excluded.inserted, known = excluded.known,
+        rejected = excluded.rejected, requests = excluded.requests, bytes = excluded.bytes, rows = excluded.rows,
+        dropped = excluded.dropped, error = excluded.error";
 
 fn read_facts(row: &SqliteRow) -> Result<RunFacts, StoreError> {
     Ok(RunFacts {

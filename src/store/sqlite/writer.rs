@@ -130,7 +130,7 @@ impl Writer {
                 }
                 for job in group {
                     let mut alone = vec![job];
-                    let outcome = self.transact(&mut alone).await.map_err(|failure| failure.error);
+                    let outcome = self.transact(&mut alone).await.map_err(|own| own.error);
                     self.answer(alone, &outcome);
                 }
             }

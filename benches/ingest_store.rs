@@ -1,0 +1,238 @@
+//! How fast the store takes batches, next to what SQLite alone does with the same records on the same disk in the same
+//! run: `cargo bench --bench ingest_store -- [RECORDS] [ROUNDS]`. The ways run in turn in every round; medians and the
+//! ratio to the raw way are printed. Nothing but the store (or SQLite) is timed: records are canonical and hashed.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use chartly::domain::digest::Digest;
+use chartly::domain::ids::{ProfileId, RunId, TenantId};
+use chartly::protocol::batch::Batch;
+use chartly::protocol::registry::{Origin, PutMode};
+use chartly::store::{NewVersion, Store, StoreSettings};
+use futures_util::StreamExt;
+
+const PROFILES: u64 = 10;
+
+struct Way {
+    name: &'static str,
+    run: fn(&Path, &[Batch]) -> Outcome,
+    seconds: Vec<f64>,
+    longest_ms: f64,
+    bytes: f64,
+}
+
+#[derive(Default)]
+struct Outcome {
+    seconds: f64,
+    longest_ms: f64,
+    /// On disk for each record, after everything was written back.
+    bytes: f64,
+}
+
+fn main() {
+    let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let records = numbers.first().copied().unwrap_or(200_000);
+    let rounds = numbers.get(1).copied().unwrap_or(3);
+    let batches = batches(records, 1_000);
+    let small = batches_of(records.min(100_000), 100);
+    let mut ways = [
+        way("raw: rusqlite, tuned, FULL", raw),
+        way("store, one post at a time", one_at_a_time),
+        way("store, 4 posts at a time", four_at_a_time),
+        way("store, all known, 4 at a time", all_known),
+    ];
+    let mut small_ways =
+        [way("raw, 100 records a commit", raw), way("store, 100 records, 16 at a time", sixteen_at_a_time)];
+    for round in 0..rounds {
+        eprintln!("round {round}");
+        measure(&mut ways, &batches);
+        measure(&mut small_ways, &small);
+    }
+    report(&mut ways, records);
+    report(&mut small_ways, small.iter().map(|batch| batch.records.len()).sum());
+    println!("peak resident memory of this program (the records themselves included): {} KiB", peak_kib());
+}
+
+fn way(name: &'static str, run: fn(&Path, &[Batch]) -> Outcome) -> Way {
+    Way { name, run, seconds: Vec::new(), longest_ms: 0.0, bytes: 0.0 }
+}
+
+fn measure(ways: &mut [Way], batches: &[Batch]) {
+    for way in ways {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let outcome = (way.run)(folder.path(), batches);
+        eprintln!("  {:<34} {:.3} s", way.name, outcome.seconds);
+        way.seconds.push(outcome.seconds);
+        way.longest_ms = way.longest_ms.max(outcome.longest_ms);
+        way.bytes = outcome.bytes;
+    }
+}
+
+fn report(ways: &mut [Way], records: usize) {
+    println!("{records} records");
+    println!("{:<34} {:>10} {:>8} {:>12} {:>10}", "", "records/s", "ratio", "longest ms", "B/record");
+    let mut raw = None;
+    for way in ways {
+        way.seconds.sort_by(f64::total_cmp);
+        let rate = records as f64 / way.seconds[way.seconds.len() / 2];
+        let ratio = rate / *raw.get_or_insert(rate);
+        println!("{:<34} {rate:>10.0} {ratio:>8.2} {:>12.1} {:>10.1}", way.name, way.longest_ms, way.bytes);
+    }
+}
+
+fn raw(folder: &Path, batches: &[Batch]) -> Outcome {
+    let file = folder.join("raw.db");
+    let mut db = rusqlite::Connection::open(&file).unwrap();
+    db.execute_batch(
+        "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-262144;
+         PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;
+         CREATE TABLE runs (run_id INTEGER PRIMARY KEY, profile_id INTEGER, ts INTEGER, n INTEGER, status TEXT);
+         CREATE TABLE records (profile_id INTEGER NOT NULL, record_id BLOB NOT NULL, ts INTEGER NOT NULL,
+             run_id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (profile_id, record_id));
+         CREATE INDEX records_ts ON records (profile_id, ts);",
+    )
+    .unwrap();
+    let (started, mut longest) = (Instant::now(), Duration::ZERO);
+    for (run, batch) in (1_i64..).zip(batches) {
+        let begun = Instant::now();
+        let transaction = db.transaction().unwrap();
+        {
+            let profile = run % PROFILES as i64;
+            let mut insert =
+                transaction.prepare_cached("INSERT OR IGNORE INTO records VALUES (?1, ?2, ?3, ?4, ?5)").unwrap();
+            for (digest, text) in batch.records.iter() {
+                let body = std::str::from_utf8(text).unwrap();
+                insert.execute((profile, &digest.key()[..], 1_700_000_000_000 + run, run, body)).unwrap();
+            }
+            let mut runs = transaction.prepare_cached("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, 'ok')").unwrap();
+            runs.execute((run, profile, 1_700_000_000_000 + run, batch.records.len() as i64)).unwrap();
+        }
+        transaction.commit().unwrap();
+        longest = longest.max(begun.elapsed());
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    Outcome { seconds, longest_ms: longest.as_secs_f64() * 1e3, bytes: bytes_each(&file, batches) }
+}
+
+fn one_at_a_time(folder: &Path, batches: &[Batch]) -> Outcome {
+    through_store(folder, batches, 1, 1)
+}
+
+fn four_at_a_time(folder: &Path, batches: &[Batch]) -> Outcome {
+    through_store(folder, batches, 4, 1)
+}
+
+fn sixteen_at_a_time(folder: &Path, batches: &[Batch]) -> Outcome {
+    through_store(folder, batches, 16, 1)
+}
+
+fn all_known(folder: &Path, batches: &[Batch]) -> Outcome {
+    through_store(folder, batches, 4, 2)
+}
+
+/// Stores everything `passes` times, under other run ids each time; the last pass is timed.
+fn through_store(folder: &Path, batches: &[Batch], at_once: usize, passes: usize) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = StoreSettings::new(folder.join("results.db"));
+    let mut outcome = Outcome::default();
+    runtime.block_on(async {
+        let store = Store::open(&settings).await.unwrap();
+        let tenant = store.tenant(&TenantId::default());
+        for number in 0..PROFILES {
+            tenant.put_profile(profile(number), PutMode::Replace, None, 1).await.unwrap();
+        }
+        for pass in 0..passes {
+            let mine: Vec<Batch> = batches.iter().map(|batch| renamed(batch, pass)).collect();
+            let mut longest = Duration::ZERO;
+            let started = Instant::now();
+            let posts = mine.into_iter().map(|batch| {
+                let tenant = tenant.clone();
+                async move {
+                    let begun = Instant::now();
+                    tenant.store_batch(batch, 1_700_000_000_000).await.unwrap();
+                    begun.elapsed()
+                }
+            });
+            let mut answers = futures_util::stream::iter(posts).buffer_unordered(at_once);
+            while let Some(took) = answers.next().await {
+                longest = longest.max(took);
+            }
+            outcome.seconds = started.elapsed().as_secs_f64();
+            outcome.longest_ms = longest.as_secs_f64() * 1e3;
+        }
+        store.close(Duration::from_secs(60)).await.unwrap();
+    });
+    outcome.bytes = bytes_each(&settings.path, batches);
+    outcome
+}
+
+fn renamed(batch: &Batch, pass: usize) -> Batch {
+    let run_id = RunId::parse(&format!("{}-{pass}", batch.run_id)).unwrap();
+    Batch { run_id, ..batch.clone() }
+}
+
+fn profile(number: u64) -> NewVersion {
+    let yaml = format!("id: profile-{number}\n");
+    NewVersion {
+        id: ProfileId::parse(&format!("profile-{number}")).unwrap(),
+        name: "bench".into(),
+        version: "1".into(),
+        digest: Digest::of(yaml.as_bytes()),
+        yaml,
+        enabled: true,
+        origin: Origin::Api,
+        path: None,
+    }
+}
+
+fn batches(records: usize, size: usize) -> Vec<Batch> {
+    batches_of(records, size)
+}
+
+/// The records that the limits were measured with, 224 bytes of canonical JSON each.
+fn batches_of(records: usize, size: usize) -> Vec<Batch> {
+    let starts = (0..records as u64).step_by(size);
+    starts.enumerate().map(|(number, start)| one_batch(number as u64, start, size as u64)).collect()
+}
+
+fn one_batch(number: u64, start: u64, size: u64) -> Batch {
+    let profile = number % PROFILES;
+    let mut text =
+        format!(r#"{{"drone_id":"edge-1","profile_id":"profile-{profile}","run_id":"run-{number}","seq":0,"data":["#);
+    for n in start..start + size {
+        let comma = if n == start { "" } else { "," };
+        write!(
+            text,
+            r#"{comma}{{"dims":{{"county":"{:03}","indicator":"B19013_{:03}E","note":"synthetic","period":"{:04}-{:02}","source":"profile-{:04}-survey-of-communities","state":"{:02}","tract":"{:07}"}},"measures":{{"count":{},"moe":{}.{:02},"value":{}.{:03}}}}}"#,
+            n % 997,
+            n % 61,
+            1990 + n % 34,
+            1 + n % 12,
+            profile,
+            n % 57,
+            n,
+            n % 100_000,
+            n % 500,
+            n % 99 + 1,
+            n.wrapping_mul(2_654_435_761) % 1_000_000,
+            n % 999 + 1
+        )
+        .unwrap();
+    }
+    text.push_str("]}");
+    Batch::from_json(text.as_bytes()).unwrap()
+}
+
+fn bytes_each(file: &Path, batches: &[Batch]) -> f64 {
+    let records: usize = batches.iter().map(|batch| batch.records.len()).sum();
+    std::fs::metadata(file).unwrap().len() as f64 / records as f64
+}
+
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,133 @@
+//! What is written down about a batch beside its records: the set of what it saw, the batch itself, its run, and its
+//! profile's counters; all in one exchange with the database.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+use super::job::Bench;
+use super::runs::StoredRun;
+use crate::domain::digest::Digest;
+use crate::domain::run::RunState;
+use crate::protocol::batch::MAX_RECORDS;
+use crate::store::error::StoreError;
+use crate::store::id_set::IdSet;
+use crate::store::record_set::{pack, unpack_ranges};
+use crate::store::run_facts::{Outcome, state_number};
+
+/// A set of records: in the database already, or to be written.
+pub(super) enum RecordSet {
+    Empty,
+    Kept(i64),
+    New { digest: [u8; 16], packed: Vec<u8> },
+}
+
+/// The rows that a run sees for the first time with this batch: a run sees a record once. `batches` counts the run's
+/// batches, this one included.
+pub(super) async fn first_seen(
+    bench: &mut Bench<'_>,
+    run: i64,
+    batches: i64,
+    rows: Vec<i64>,
+    is_last: bool,
+) -> Result<Vec<i64>, StoreError> {
+    let mut seen = match bench.memory.take_run(run, batches - 1) {
+        Some(seen) => seen,
+        None if batches == 1 => IdSet::default(),
+        None => seen_before(bench.db, run).await?,
+    };
+    let fresh: Vec<i64> = rows.into_iter().filter(|row| !seen.contains(*row)).collect();
+    if !is_last {
+        for range in fresh.chunk_by(|left, right| left + 1 == *right) {
+            seen.insert(range[0], range[range.len() - 1]);
+        }
+        bench.memory.keep_run(run, batches, seen);
+    }
+    Ok(fresh)
+}
+
+async fn seen_before(db: &mut SqliteConnection, run: i64) -> Result<IdSet, StoreError> {
+    let text = "SELECT s.ids FROM batches b JOIN record_sets s ON s.id = b.record_set WHERE b.run = ?";
+    let mut seen = IdSet::default();
+    for row in sqlx::query(text).bind(run).fetch_all(db).await? {
+        let ranges = unpack_ranges(row.try_get(0)?, MAX_RECORDS);
+        let ranges = ranges.map_err(|error| StoreError::Engine(error.to_string()))?;
+        ranges.into_iter().for_each(|(first, last)| seen.insert(first, last));
+    }
+    Ok(seen)
+}
+
+impl RecordSet {
+    /// `is_novel`: it holds a record that was inserted just now, so no earlier set can equal it.
+    pub(super) async fn of(db: &mut SqliteConnection, ids: &[i64], is_novel: bool) -> Result<Self, StoreError> {
+        if ids.is_empty() {
+            return Ok(Self::Empty);
+        }
+        let packed = pack(ids);
+        let digest = Digest::of(&packed).key();
+        if is_novel {
+            return Ok(Self::New { digest, packed });
+        }
+        let find = sqlx::query("SELECT id FROM record_sets WHERE digest = ?").bind(&digest[..]);
+        let found = find.fetch_optional(db).await?;
+        Ok(found.map(|row| row.try_get(0)).transpose()?.map_or(Self::New { digest, packed }, Self::Kept))
+    }
+}
+
+/// All that is to be written down about a batch.
+pub(super) struct Entry<'a> {
+    pub(super) batch: i64,
+    pub(super) key: &'a [u8],
+    pub(super) digest: &'a [u8],
+    pub(super) outcome: Outcome,
+    pub(super) now_ms: i64,
+    pub(super) set: RecordSet,
+    /// The id that a new set takes.
+    pub(super) next_set: i64,
+    /// Records in the set.
+    pub(super) seen: usize,
+    pub(super) run: &'a StoredRun,
+    pub(super) run_row: i64,
+    /// The run's state before this batch, unless this is its first.
+    pub(super) state_before: Option<RunState>,
+}
+
+const SET: &str = "INSERT INTO record_sets (id, digest, ids) VALUES (?, ?, ?)";
+/// No `?1`: the arguments of statements in one text are counted through.
+const BATCH_AND_COUNTERS: &str = "
+    INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    UPDATE counters SET records = records + ?, results = results + ?, running = running + ?,
+        succeeded = succeeded + ?, unchanged = unchanged + ?, partial = partial + ?, failed = failed + ?,
+        last_run = ?, last_received_ms = max(coalesce(last_received_ms, ?), ?) WHERE profile = ?";
+
+impl Entry<'_> {
+    pub(super) async fn write(self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        let set = match &self.set {
+            RecordSet::Empty => None,
+            RecordSet::Kept(row) => Some(*row),
+            RecordSet::New { digest, packed } => {
+                let query = sqlx::query(SET).bind(self.next_set).bind(&digest[..]).bind(&packed[..]);
+                query.execute(&mut *db).await?;
+                Some(self.next_set)
+            }
+        };
+        let profile = self.run.profile;
+        let Outcome { inserted, known, rejected } = self.outcome;
+        let query = sqlx::query(BATCH_AND_COUNTERS).bind(self.batch).bind(profile).bind(self.run_row);
+        let query = query.bind(self.key).bind(self.digest).bind(inserted).bind(known).bind(rejected);
+        let query = query.bind(set).bind(self.now_ms).bind(inserted).bind(self.seen as i64);
+        let query = self.state_changes().into_iter().fold(query, |query, change| query.bind(change));
+        let query = query.bind(self.run_row).bind(self.now_ms).bind(self.now_ms).bind(profile);
+        query.execute(db).await?;
+        Ok(())
+    }
+
+    fn state_changes(&self) -> [i64; 5] {
+        let mut changes = [0; 5];
+        if let Some(before) = self.state_before {
+            changes[state_number(before) as usize] -= 1;
+        }
+        changes[state_number(self.run.facts.state) as usize] += 1;
+        changes
+    }
+}
