@@ -8,6 +8,7 @@ pub mod actors;
 pub mod clients;
 pub mod domain;
 pub mod http;
+pub mod pipeline;
 pub mod profiles;
 pub mod protocol;
 pub mod reports;

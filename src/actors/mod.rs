@@ -3,6 +3,7 @@
 
 pub mod aggregator;
 pub mod coordinator;
+pub mod drone;
 
 mod events;
 pub mod registry;

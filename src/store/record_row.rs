@@ -138,7 +138,7 @@ mod tests {
         let row = compose(BODY, "p", 5, Some(sighting)).unwrap();
         let value: serde_json::Value = serde_json::from_str(row.0.get()).unwrap();
         assert_eq!(value["record_id"], Digest::of(BODY.as_bytes()).to_string());
-        assert_eq!((&value["run_id"], &value["drone_id"]), (&"r\"1".into(), &"d1".into()));
+        assert_eq!((value["run_id"].as_str(), value["drone_id"].as_str()), (Some("r\"1"), Some("d1")));
         assert_eq!((value["seen_ms"].as_i64(), value["first_seen_ms"].as_i64()), (Some(7), Some(5)));
         assert_eq!(value["dims"]["geo"]["state"], "06");
         assert!(compose("[]", "p", 5, None).is_err());

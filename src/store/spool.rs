@@ -320,7 +320,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = SpoolSettings { max_bytes: 10_000, ..SpoolSettings::new(folder.path().join("s.db")) };
         let spool = Spool::open(&settings).await.unwrap();
-        let mut dropped = 0_i64;
+        let mut dropped = 0;
         for number in 0..10 {
             dropped += spool.push(&body(number + 7, 2_000), None, number as i64).await.unwrap().dropped;
         }

@@ -71,7 +71,7 @@ fn run_and_kill(folder: &std::path::Path, round: u64) -> Vec<u64> {
             let _ = lines.send(line);
         }
     });
-    let number = |line: String| line.split("ack ").nth(1).and_then(|number| number.trim().parse().ok());
+    let number = |line: String| line.split("ack ").nth(1).and_then(|number| number.trim().parse::<u64>().ok());
     let mut acknowledged = Vec::new();
     while acknowledged.is_empty() {
         let line = received.recv_timeout(Duration::from_secs(60)).expect("the victim acknowledges something");
@@ -85,7 +85,7 @@ fn run_and_kill(folder: &std::path::Path, round: u64) -> Vec<u64> {
     acknowledged
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[tokio::test]
 async fn everything_acknowledged_survives_a_kill() {
     let fixture = Fixture::with_profiles(&["p"]).await;
     fixture.close().await;

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One batch of a history. Records are named by a number; equal numbers are equal records.
 #[derive(Debug, Clone)]
-pub struct ModelBatch {
-    pub profile: usize,
-    pub run: usize,
-    pub seq: Option<u32>,
-    pub records: Vec<u64>,
-    pub is_final: bool,
+pub(crate) struct ModelBatch {
+    pub(crate) profile: usize,
+    pub(crate) run: usize,
+    pub(crate) seq: Option<u32>,
+    pub(crate) records: Vec<u64>,
+    pub(crate) is_final: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Stored { inserted: u32, known: u32 },
     Replayed { inserted: u32, known: u32 },
     RunConflict,
@@ -23,25 +23,25 @@ pub enum Answer {
 type Content = (Vec<u64>, bool);
 
 #[derive(Debug, Clone, Default)]
-pub struct ModelRun {
-    pub profile: usize,
-    pub batches: u64,
-    pub inserted: u64,
-    pub known: u64,
-    pub is_final: bool,
-    pub saw: BTreeSet<u64>,
+pub(crate) struct ModelRun {
+    pub(crate) profile: usize,
+    pub(crate) batches: u64,
+    pub(crate) inserted: u64,
+    pub(crate) known: u64,
+    pub(crate) is_final: bool,
+    pub(crate) saw: BTreeSet<u64>,
     by_seq: BTreeMap<u32, (Content, Answer)>,
     by_content: BTreeMap<Content, Answer>,
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Model {
-    pub records: BTreeMap<usize, BTreeSet<u64>>,
-    pub runs: BTreeMap<usize, ModelRun>,
+pub(crate) struct Model {
+    pub(crate) records: BTreeMap<usize, BTreeSet<u64>>,
+    pub(crate) runs: BTreeMap<usize, ModelRun>,
 }
 
 impl Model {
-    pub fn store(&mut self, batch: &ModelBatch) -> Answer {
+    pub(crate) fn store(&mut self, batch: &ModelBatch) -> Answer {
         let content = (batch.records.clone(), batch.is_final);
         let run = self.runs.get(&batch.run);
         if run.is_some_and(|run| run.profile != batch.profile) {
@@ -59,7 +59,7 @@ impl Model {
         Answer::Stored { inserted, known }
     }
 
-    pub fn results(&self) -> u64 {
+    pub(crate) fn results(&self) -> u64 {
         self.runs.values().map(|run| run.saw.len() as u64).sum()
     }
 }

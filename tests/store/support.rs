@@ -14,19 +14,19 @@ use chartly::store::{NewVersion, Store, StoreSettings, TenantStore};
 use serde_json::{Value, json};
 
 /// A store in a folder of its own, gone with the value.
-pub struct Fixture {
-    pub store: Store,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Fixture {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&settings(folder.path())).await.unwrap();
         Self { store, folder }
     }
 
-    pub async fn with_profiles(ids: &[&str]) -> Self {
+    pub(crate) async fn with_profiles(ids: &[&str]) -> Self {
         let fixture = Self::new().await;
         for id in ids {
             put(&fixture.tenant(), id, 1).await;
@@ -34,36 +34,36 @@ impl Fixture {
         fixture
     }
 
-    pub fn tenant(&self) -> TenantStore {
+    pub(crate) fn tenant(&self) -> TenantStore {
         self.store.tenant(&TenantId::default())
     }
 
     /// Drops the store without closing it and opens the file again.
-    pub async fn reopened(self) -> Self {
+    pub(crate) async fn reopened(self) -> Self {
         let Self { store, folder } = self;
         drop(store);
         let store = Store::open(&settings(folder.path())).await.unwrap();
         Self { store, folder }
     }
 
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.store.close(Duration::from_secs(20)).await.unwrap();
     }
 }
 
-pub fn settings(folder: &Path) -> StoreSettings {
+pub(crate) fn settings(folder: &Path) -> StoreSettings {
     StoreSettings::new(folder.join("results.db"))
 }
 
-pub fn profile_id(id: &str) -> ProfileId {
+pub(crate) fn profile_id(id: &str) -> ProfileId {
     ProfileId::parse(id).unwrap()
 }
 
-pub fn run_id(id: &str) -> RunId {
+pub(crate) fn run_id(id: &str) -> RunId {
     RunId::parse(id).unwrap()
 }
 
-pub fn version(id: &str, number: u32) -> NewVersion {
+pub(crate) fn version(id: &str, number: u32) -> NewVersion {
     let yaml = format!("id: {id}\nversion: {number}\n");
     NewVersion {
         id: profile_id(id),
@@ -77,36 +77,36 @@ pub fn version(id: &str, number: u32) -> NewVersion {
     }
 }
 
-pub async fn put(tenant: &TenantStore, id: &str, number: u32) {
+pub(crate) async fn put(tenant: &TenantStore, id: &str, number: u32) {
     tenant.put_profile(version(id, number), PutMode::Replace, None, i64::from(number)).await.unwrap();
 }
 
-pub fn record(state: u64, value: u64) -> Value {
+pub(crate) fn record(state: u64, value: u64) -> Value {
     json!({"dims": {"geo": {"state": format!("{state:02}")}}, "measures": {"value": value}})
 }
 
 /// A batch in the public form; `extra` are further members such as `seq` and `run`.
-pub fn batch(profile: &str, run: &str, records: &[Value], extra: Value) -> Batch {
+pub(crate) fn batch(profile: &str, run: &str, records: &[Value], extra: Value) -> Batch {
     let mut body = json!({"drone_id": "d1", "profile_id": profile, "run_id": run, "data": records});
     let members = extra.as_object().expect("extra is an object").clone();
     body.as_object_mut().expect("a batch is an object").extend(members);
     Batch::from_json(body.to_string().as_bytes()).unwrap()
 }
 
-pub async fn store(tenant: &TenantStore, profile: &str, run: &str, seq: u32, records: &[Value]) -> Receipt {
+pub(crate) async fn store(tenant: &TenantStore, profile: &str, run: &str, seq: u32, records: &[Value]) -> Receipt {
     tenant.store_batch(batch(profile, run, records, json!({"seq": seq})), 1_000).await.unwrap()
 }
 
-pub fn page(limit: u32, cursor: Option<String>) -> PageRequest {
+pub(crate) fn page(limit: u32, cursor: Option<String>) -> PageRequest {
     PageRequest { limit: Some(limit), cursor }
 }
 
-pub fn values(page: &Page<RecordRow>) -> Vec<Value> {
+pub(crate) fn values(page: &Page<RecordRow>) -> Vec<Value> {
     page.items.iter().map(|row| serde_json::from_str(row.0.get()).unwrap()).collect()
 }
 
 /// All records, page by page.
-pub async fn all_records(tenant: &TenantStore, filter: &RecordFilter, limit: u32) -> Vec<Value> {
+pub(crate) async fn all_records(tenant: &TenantStore, filter: &RecordFilter, limit: u32) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let found = tenant.records(filter, &page(limit, cursor)).await.unwrap();
@@ -119,7 +119,7 @@ pub async fn all_records(tenant: &TenantStore, filter: &RecordFilter, limit: u32
 }
 
 /// All results, page by page.
-pub async fn all_results(tenant: &TenantStore, filter: &RecordFilter, limit: u32) -> Vec<Value> {
+pub(crate) async fn all_results(tenant: &TenantStore, filter: &RecordFilter, limit: u32) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let found = tenant.results(filter, &page(limit, cursor)).await.unwrap();
@@ -131,7 +131,7 @@ pub async fn all_results(tenant: &TenantStore, filter: &RecordFilter, limit: u32
     }
 }
 
-pub async fn scanned(tenant: &TenantStore, profile: &str) -> Vec<String> {
+pub(crate) async fn scanned(tenant: &TenantStore, profile: &str) -> Vec<String> {
     let mut texts = Vec::new();
     let each = |text: &str| {
         texts.push(text.to_owned());
@@ -141,16 +141,16 @@ pub async fn scanned(tenant: &TenantStore, profile: &str) -> Vec<String> {
     texts
 }
 
-pub fn of_profile(id: &str) -> RecordFilter {
+pub(crate) fn of_profile(id: &str) -> RecordFilter {
     RecordFilter { profile_id: Some(profile_id(id)), ..RecordFilter::default() }
 }
 
-pub fn of_run(id: &str) -> RecordFilter {
+pub(crate) fn of_run(id: &str) -> RecordFilter {
     RecordFilter { run_id: Some(run_id(id)), ..RecordFilter::default() }
 }
 
 /// Bytes of the database file, its log included.
-pub fn bytes_on_disk(folder: &Path) -> u64 {
+pub(crate) fn bytes_on_disk(folder: &Path) -> u64 {
     let length = |name: &str| std::fs::metadata(folder.join(name)).map_or(0, |file| file.len());
     length("results.db") + length("results.db-wal")
 }
