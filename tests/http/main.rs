@@ -1,0 +1,9 @@
+//! The HTTP API of a whole node, on a real socket, with real roles and a real store: what a user of the API meets.
+
+mod client;
+mod drones;
+mod live;
+mod profiles;
+mod reports;
+mod results;
+mod status;
