@@ -5,9 +5,11 @@
 //! > `protocol` > `domain`, `runtime`, `settings`.
 
 pub mod actors;
+pub mod cli;
 pub mod clients;
 pub mod domain;
 pub mod http;
+pub mod node;
 pub mod pipeline;
 pub mod profiles;
 pub mod protocol;

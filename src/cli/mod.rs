@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::node::{StartError, exit};
+use crate::node::StartError;
 use crate::settings::{Overrides, Settings, SettingsError, load};
 use crate::telemetry;
 
@@ -74,9 +74,4 @@ fn config_dir() -> PathBuf {
 /// Runs a future on an actix system of this thread.
 fn on_actix<T>(future: impl Future<Output = T>) -> T {
     actix::System::new().block_on(future)
-}
-
-/// The code that a stopped node leaves with.
-fn code_of(clean: bool) -> u8 {
-    if clean { 0 } else { exit::FAILED }
 }

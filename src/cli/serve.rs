@@ -6,8 +6,10 @@ use super::{config_dir, on_actix, settings};
 use crate::node::{Node, StartError};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 stopped in order; 69 the port cannot be had; 70 supervision gave up, start again; \
-                        74 data folder or store; 78 settings; 1 anything else.")]
+#[command(
+    after_help = "Exit codes: 0 stopped in order; 69 the port cannot be had; 70 supervision gave up, start again; \
+                        74 data folder or store; 78 settings; 1 anything else."
+)]
 pub struct Args {
     /// Roles to run: all, or a list such as gateway,registry.
     #[arg(long)]

@@ -33,7 +33,8 @@ pub(super) async fn embed(
     let host = host_name();
     let mut drones = Vec::new();
     for number in 1..=settings.node.drones {
-        let drone_id = DroneId::parse(&format!("{host}-{number}")).map_err(|error| StartError::Other(error.to_string()))?;
+        let drone_id =
+            DroneId::parse(&format!("{host}-{number}")).map_err(|error| StartError::Other(error.to_string()))?;
         let url = format!("http://{}", reachable(gateway));
         let options = Options {
             spool: spool(&settings.drone, &settings.node.data_dir.join("drones").join(drone_id.as_str())),

@@ -17,14 +17,17 @@ use tokio::sync::watch;
 use crate::actors::Events;
 use crate::actors::drone::Drone;
 use crate::http::{Phase, Surface};
-use crate::runtime::{DrainSequence, ESCALATION_EXIT_CODE, OnGiveUp, Place, Root};
+use crate::runtime::{DrainSequence, OnGiveUp, Periodic, Place, Root};
 use crate::settings::Settings;
 use crate::store::{Store, StoreSettings};
+use crate::telemetry;
 
 pub use drones::StandaloneDrone;
 pub use error::{StartError, exit};
 use key::AdminKey;
 use signals::Signals;
+
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// A node that serves.
 #[derive(Debug)]
@@ -67,7 +70,6 @@ impl Node {
             events: &events,
             store: store.as_ref(),
             phase: phases,
-            local: &local,
         };
         let bound = surface.bind().map_err(|error| {
             let (host, port) = (settings.http.host.clone(), settings.port());
@@ -76,6 +78,7 @@ impl Node {
         let address = bound.addresses[0];
         let server = bound.server.handle();
         serve(&root, bound.server);
+        keep_metrics(&root)?;
 
         let drones = drones::embed(&root, &settings, address, &key.key).await?;
         phase.send_replace(Phase::Serving);
@@ -106,10 +109,11 @@ impl Node {
         let code = tokio::select! {
             () = signals.next() => 0,
             _ = escalated.wait_for(Option::is_some) => exit::ESCALATED,
+            () = gave_up(self.store.as_ref()) => exit::ESCALATED,
         };
-        debug_assert_eq!(i32::from(exit::ESCALATED), ESCALATION_EXIT_CODE);
-        if let Some(escalation) = escalated.borrow().as_ref() {
-            tracing::error!(%escalation, "supervision gave up; the node stops and should be started again");
+        if code == exit::ESCALATED {
+            let escalation = escalated.borrow().clone();
+            tracing::error!(?escalation, "supervision gave up; the node stops and should be started again");
         }
         let clean = self.stop(async move { signals.next().await }).await;
         if code == 0 && !clean { exit::FAILED } else { code }
@@ -152,6 +156,26 @@ impl Node {
         tracing::warn!(unfinished = ?report.unfinished, ?left, cut_short = report.cut_short, "stopped with work left");
         false
     }
+}
+
+/// Resolves when the store's writer will not come back; never where there is no store.
+async fn gave_up(store: Option<&Store>) {
+    match store {
+        Some(store) => store.gave_up().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Keeps histograms small while nobody asks for the metrics.
+fn keep_metrics(root: &Root) -> Result<(), StartError> {
+    let handle = telemetry::install_metrics().map_err(|error| StartError::Other(error.to_string()))?;
+    root.spawn(&Place::current(), "metrics", OnGiveUp::Contain, move || {
+        Periodic::every(METRICS_UPKEEP).run(move || {
+            handle.run_upkeep();
+            std::future::ready(())
+        })
+    });
+    Ok(())
 }
 
 /// Runs the server as a supervised task: one that ends by itself ends the node.

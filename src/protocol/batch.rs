@@ -121,7 +121,11 @@ pub fn write_batch(
     run: Option<&RunReport>,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(records.byte_len() + records.len() + 1_024);
-    for (name, text) in [("{\"drone_id\":", drone_id.as_str()), (",\"profile_id\":", profile_id.as_str()), (",\"run_id\":", run_id.as_str())] {
+    for (name, text) in [
+        ("{\"drone_id\":", drone_id.as_str()),
+        (",\"profile_id\":", profile_id.as_str()),
+        (",\"run_id\":", run_id.as_str()),
+    ] {
         out.extend_from_slice(name.as_bytes());
         write_text(&mut out, text);
     }

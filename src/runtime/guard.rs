@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     panics::payload_text,
-    policy::{CrashLog, Policy, Verdict},
+    policy::{CrashLog, Verdict},
     report::Report,
     vitals::{Order, State},
 };
@@ -35,8 +35,8 @@ pub(super) struct Guard<A: Actor<Context = Context<A>> + Supervised> {
 }
 
 impl<A: Actor<Context = Context<A>> + Supervised> Guard<A> {
-    pub(super) fn new(life: Life<A>, policy: Policy, report: Report) -> Self {
-        Self { life: Some(life), report, log: CrashLog::new(policy), born: Instant::now(), pause: None, broken: false }
+    pub(super) fn new(life: Life<A>, log: CrashLog, report: Report) -> Self {
+        Self { life: Some(life), report, log, born: Instant::now(), pause: None, broken: false }
     }
 
     /// Waits out the pause after a crash.

@@ -122,6 +122,16 @@ async fn each_source_refuses_in_its_own_way() {
     .await;
 }
 
+#[test]
+fn the_demo_profiles_have_no_problem() {
+    let ids = PROFILES.map(|(name, text)| match crate::profiles::load(text) {
+        Ok(profile) => profile.id().to_string(),
+        Err(problems) => panic!("{name}:\n{problems}"),
+    });
+    assert_eq!(ids, ["demo-population", "demo-unemployment", "demo-weather"]);
+    assert!(PROFILES.iter().all(|(_, text)| text.contains(PLACEHOLDER)));
+}
+
 /// Records as the demo's profiles make them, by profile.
 async fn demo_records(base: &str) -> BTreeMap<&'static str, Vec<Value>> {
     let mut records: BTreeMap<&str, Vec<Value>> = BTreeMap::new();

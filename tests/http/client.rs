@@ -10,13 +10,44 @@ use chartly::settings;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The admin key of every node here.
+pub const KEY: &str = "not-so-secret";
+
 /// Speaks to one node, which lives as long as this.
 pub struct Api {
     pub url: String,
     http: awc::Client,
-    _node: Node,
+    _nodes: Vec<Node>,
     _folder: TempDir,
 }
+
+/// Where the roles run.
+#[derive(Debug, Clone, Copy)]
+pub enum Topology {
+    /// All in one process.
+    Together,
+    /// The gateway in one, the other roles in another; between them HTTP.
+    Split,
+}
+
+/// Runs each scenario on both topologies: which roles are local is settings, and no caller may tell.
+macro_rules! on_both {
+    ($($scenario:ident),+ $(,)?) => {
+        mod together {
+            $(#[actix_web::test]
+            async fn $scenario() {
+                super::$scenario(crate::client::Api::start(crate::client::Topology::Together).await).await;
+            })+
+        }
+        mod split {
+            $(#[actix_web::test]
+            async fn $scenario() {
+                super::$scenario(crate::client::Api::start(crate::client::Topology::Split).await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both;
 
 /// What came back.
 #[derive(Debug)]
@@ -49,23 +80,23 @@ impl Answer {
 }
 
 impl Api {
-    /// A node with all roles and no drone.
-    pub async fn start() -> Self {
+    /// All roles and no drone.
+    pub async fn start(topology: Topology) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let data_dir = folder.path().join("data").display().to_string();
-        let overrides = vec![
-            ("node.data_dir", data_dir),
-            ("node.drones", "0".into()),
-            ("node.profiles_dir", folder.path().join("profiles").display().to_string()),
-            ("http.port", "0".into()),
-            ("http.workers", "1".into()),
-        ];
-        let variables = HashMap::from([("REGISTRY_API_KEY".to_owned(), "secret".to_owned())]);
         std::fs::create_dir(folder.path().join("profiles")).unwrap();
-        let settings = settings::load(Path::new("config"), &variables, overrides).unwrap();
-        let node = Node::start(settings).await.unwrap();
+        let nodes = match topology {
+            Topology::Together => vec![start_node(folder.path(), "all", vec![]).await],
+            Topology::Split => {
+                let roles = start_node(folder.path(), "registry,aggregator,coordinator,reporter", vec![]).await;
+                let keys =
+                    ["peers.registry_url", "peers.aggregator_url", "peers.coordinator_url", "peers.reporter_url"];
+                let peers = keys.map(|key| (key, roles.url())).to_vec();
+                let gateway = start_node(&folder.path().join("gateway"), "gateway", peers).await;
+                vec![gateway, roles]
+            }
+        };
         let http = awc::Client::builder().timeout(Duration::from_secs(30)).disable_redirects().finish();
-        Self { url: node.url(), http, _node: node, _folder: folder }
+        Self { url: nodes[0].url(), http, _nodes: nodes, _folder: folder }
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
@@ -92,10 +123,24 @@ impl Api {
 
     /// Posts with the key.
     pub async fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
-        self.send(Method::POST, path, &[("x-api-key", "secret")], body).await
+        self.send(Method::POST, path, &[("x-api-key", KEY)], body).await
     }
 
     pub async fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post(path, body.to_string()).await
     }
+}
+
+async fn start_node(folder: &Path, roles: &str, mut overrides: settings::Overrides) -> Node {
+    overrides.extend([
+        ("node.roles", roles.to_owned()),
+        ("node.data_dir", folder.join("data").display().to_string()),
+        ("node.drones", "0".into()),
+        ("node.profiles_dir", folder.join("profiles").display().to_string()),
+        ("http.port", "0".into()),
+        ("http.workers", "1".into()),
+    ]);
+    let variables = HashMap::from([("REGISTRY_API_KEY".to_owned(), KEY.to_owned())]);
+    let settings = settings::load(Path::new("config"), &variables, overrides).unwrap();
+    Node::start(settings).await.unwrap()
 }

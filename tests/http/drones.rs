@@ -2,17 +2,22 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::client::Api;
+use crate::client::{Api, on_both};
 use crate::profiles::MINIMAL;
+
+on_both!(
+    a_drone_joins_beats_gets_work_and_drains,
+    a_question_for_work_waits_for_news_and_no_longer_than_asked,
+    a_clock_that_is_a_day_off_is_taken_and_shown,
+);
 
 const DAY_MS: i64 = 86_400_000;
 
-#[actix_web::test]
-async fn a_drone_joins_beats_gets_work_and_drains() {
-    let api = Api::start().await;
+async fn a_drone_joins_beats_gets_work_and_drains(api: Api) {
     let unknown = api.post_json("/api/drones/heartbeat", &json!({"drone_id": "edge-1"})).await;
     assert_eq!(unknown.at("/known"), false);
-    let joined = api.post_json("/api/drones/register", &json!({"drone_id": "edge-1", "labels": {"region": "eu"}})).await;
+    let joined =
+        api.post_json("/api/drones/register", &json!({"drone_id": "edge-1", "labels": {"region": "eu"}})).await;
     assert!(joined.at("/heartbeat_ms").as_u64().unwrap() > 0, "{}", joined.body);
     api.post("/api/profiles", MINIMAL).await;
     let mut work = api.get("/api/drones/edge-1/work").await;
@@ -31,9 +36,7 @@ async fn a_drone_joins_beats_gets_work_and_drains() {
     assert_eq!(api.get("/api/drones").await.at("/items").as_array().unwrap().len(), 1);
 }
 
-#[actix_web::test]
-async fn a_question_for_work_waits_for_news_and_no_longer_than_asked() {
-    let api = Api::start().await;
+async fn a_question_for_work_waits_for_news_and_no_longer_than_asked(api: Api) {
     api.post_json("/api/drones/register", &json!({"drone_id": "d"})).await;
     let revision = api.get("/api/drones/d/work").await.at("/revision");
     let started = Instant::now();
@@ -46,9 +49,7 @@ async fn a_question_for_work_waits_for_news_and_no_longer_than_asked() {
     assert!(started.elapsed() < Duration::from_secs(10), "it did not hear of the news");
 }
 
-#[actix_web::test]
-async fn a_clock_that_is_a_day_off_is_taken_and_shown() {
-    let api = Api::start().await;
+async fn a_clock_that_is_a_day_off_is_taken_and_shown(api: Api) {
     let now_ms = api.post_json("/api/drones/register", &json!({"drone_id": "d"})).await.at("/server_ms");
     let yesterday = now_ms.as_i64().unwrap() - DAY_MS;
     let joined = api.post_json("/api/drones/register", &json!({"drone_id": "d", "clock_ms": yesterday})).await;

@@ -1,6 +1,14 @@
 use awc::http::{Method, StatusCode};
 
-use crate::client::{Answer, Api};
+use crate::client::{Answer, Api, KEY, on_both};
+
+on_both!(
+    a_profile_is_created_read_changed_and_deleted,
+    a_profile_may_come_inside_json,
+    bad_profiles_are_refused_with_place_and_change_nothing,
+    lists_are_paged,
+    the_schema_is_served,
+);
 
 pub const MINIMAL: &str = r#"id: census-population
 name: US Census Population Data
@@ -15,14 +23,12 @@ mapping:
 const PATH: &str = "/api/profiles/census-population";
 
 async fn put(api: &Api, yaml: &str, if_match: &str) -> Answer {
-    let headers = [("x-api-key", "secret"), ("content-type", "application/yaml"), ("if-match", if_match)];
+    let headers = [("x-api-key", KEY), ("content-type", "application/yaml"), ("if-match", if_match)];
     let headers = if if_match.is_empty() { &headers[..2] } else { &headers[..] };
     api.send(Method::PUT, PATH, headers, yaml).await
 }
 
-#[actix_web::test]
-async fn a_profile_is_created_read_changed_and_deleted() {
-    let api = Api::start().await;
+async fn a_profile_is_created_read_changed_and_deleted(api: Api) {
     let created = api.post("/api/profiles", MINIMAL).await;
     assert_eq!((created.status, created.header("location")), (StatusCode::CREATED, PATH), "{}", created.body);
     assert_eq!(api.post("/api/profiles", MINIMAL).await.code(), "profile_exists");
@@ -51,25 +57,21 @@ async fn a_profile_is_created_read_changed_and_deleted() {
     assert_eq!(api.post(&format!("{PATH}:resume"), "").await.at("/enabled"), true);
     assert_eq!(api.post(&format!("{PATH}:run"), "").await.status, StatusCode::ACCEPTED);
 
-    let gone = api.send(Method::DELETE, PATH, &[("x-api-key", "secret")], "").await;
+    let gone = api.send(Method::DELETE, PATH, &[("x-api-key", KEY)], "").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert_eq!(api.get(PATH).await.code(), "unknown_profile");
 }
 
-#[actix_web::test]
-async fn a_profile_may_come_inside_json() {
-    let api = Api::start().await;
+async fn a_profile_may_come_inside_json(api: Api) {
     let body = serde_json::json!({ "yaml": MINIMAL }).to_string();
-    let headers = [("x-api-key", "secret"), ("content-type", "application/json")];
+    let headers = [("x-api-key", KEY), ("content-type", "application/json")];
     assert_eq!(api.send(Method::POST, "/api/profiles", &headers, body).await.status, StatusCode::CREATED);
     assert_eq!(api.send(Method::POST, "/api/profiles", &headers, MINIMAL).await.code(), "malformed_json");
-    let headers = [("x-api-key", "secret"), ("content-type", "image/png")];
+    let headers = [("x-api-key", KEY), ("content-type", "image/png")];
     assert_eq!(api.send(Method::POST, "/api/profiles", &headers, MINIMAL).await.code(), "unsupported_type");
 }
 
-#[actix_web::test]
-async fn bad_profiles_are_refused_with_place_and_change_nothing() {
-    let api = Api::start().await;
+async fn bad_profiles_are_refused_with_place_and_change_nothing(api: Api) {
     let ftp = MINIMAL.replace("https://", "ftp://");
     let twice = format!("{MINIMAL}name: again\n");
     let bomb = format!("{MINIMAL}a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b]\n");
@@ -88,9 +90,7 @@ async fn bad_profiles_are_refused_with_place_and_change_nothing() {
     assert_eq!(api.post("/api/profiles:validate", MINIMAL).await.at("/valid"), true);
 }
 
-#[actix_web::test]
-async fn lists_are_paged() {
-    let api = Api::start().await;
+async fn lists_are_paged(api: Api) {
     for number in 0..5 {
         let yaml = MINIMAL.replace("census-population", &format!("p{number}"));
         assert_eq!(api.post("/api/profiles", yaml).await.status, StatusCode::CREATED);
@@ -108,9 +108,7 @@ async fn lists_are_paged() {
     assert_eq!(seen, ["p0", "p1", "p2", "p3", "p4"]);
 }
 
-#[actix_web::test]
-async fn the_schema_is_served() {
-    let api = Api::start().await;
+async fn the_schema_is_served(api: Api) {
     let schema = api.get("/api/profiles/schema").await;
     assert_eq!(schema.header("content-type"), "application/schema+json");
     assert!(schema.at("/properties/mapping").is_object(), "{}", schema.body);

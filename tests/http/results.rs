@@ -1,8 +1,17 @@
 use awc::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api};
+use crate::client::{Answer, Api, KEY, on_both};
 use crate::profiles::MINIMAL;
+
+on_both!(
+    a_batch_is_stored_once,
+    the_minimal_batch_is_accepted,
+    one_bad_record_is_named_and_the_others_are_stored,
+    packed_bodies_are_taken,
+    an_unknown_profile_is_refused,
+    records_can_be_filtered_and_read_as_lines,
+);
 
 fn batch(run_id: &str, seq: u32, from: u32, records: u32) -> Value {
     let data: Vec<_> = (from..from + records)
@@ -12,8 +21,7 @@ fn batch(run_id: &str, seq: u32, from: u32, records: u32) -> Value {
 }
 
 /// A node that knows the profile and holds five records.
-async fn with_records() -> Api {
-    let api = Api::start().await;
+async fn with_records(api: Api) -> Api {
     assert_eq!(api.post("/api/profiles", MINIMAL).await.status, StatusCode::CREATED);
     let receipt = api.post_json("/api/results", &batch("r1", 0, 0, 5)).await;
     assert_eq!(receipt.at("/inserted"), 5, "{}", receipt.body);
@@ -24,9 +32,8 @@ fn count(answer: &Answer) -> usize {
     answer.at("/items").as_array().unwrap().len()
 }
 
-#[actix_web::test]
-async fn a_batch_is_stored_once() {
-    let api = with_records().await;
+async fn a_batch_is_stored_once(api: Api) {
+    let api = with_records(api).await;
     let again = api.post_json("/api/results", &batch("r1", 0, 0, 5)).await;
     assert_eq!((again.at("/inserted"), again.at("/replayed")), (5.into(), true.into()), "{}", again.body);
     let overlap = api.post_json("/api/results", &batch("r2", 0, 3, 4)).await;
@@ -41,9 +48,7 @@ async fn a_batch_is_stored_once() {
     assert_eq!(api.get("/api/runs/r9").await.code(), "unknown_run");
 }
 
-#[actix_web::test]
-async fn the_minimal_batch_is_accepted() {
-    let api = Api::start().await;
+async fn the_minimal_batch_is_accepted(api: Api) {
     api.post("/api/profiles", MINIMAL).await;
     let body = r#"{"drone_id":"d1","profile_id":"census-population","run_id":"r1","data":[{"dims":{"geo":{"name":"CA"}},"measures":{"population":{"total":39538223}}}]}"#;
     assert_eq!(api.post("/api/results", body).await.at("/inserted"), 1);
@@ -51,9 +56,8 @@ async fn the_minimal_batch_is_accepted() {
     assert_eq!(row.at("/items/0/measures/population/total"), 39_538_223);
 }
 
-#[actix_web::test]
-async fn one_bad_record_is_named_and_the_others_are_stored() {
-    let api = with_records().await;
+async fn one_bad_record_is_named_and_the_others_are_stored(api: Api) {
+    let api = with_records(api).await;
     let mut posted = batch("r2", 0, 10, 3);
     posted["data"][1]["measures"] = json!({"v": "text"});
     let receipt = api.post_json("/api/results", &posted).await;
@@ -61,27 +65,23 @@ async fn one_bad_record_is_named_and_the_others_are_stored() {
     assert_eq!(receipt.at("/rejects/0/index"), 1);
 }
 
-#[actix_web::test]
-async fn packed_bodies_are_taken() {
-    let api = with_records().await;
+async fn packed_bodies_are_taken(api: Api) {
+    let api = with_records(api).await;
     let plain = batch("r2", 0, 10, 1_000).to_string();
     let packed = zstd::encode_all(plain.as_bytes(), 3).unwrap();
-    let headers = [("x-api-key", "secret"), ("content-encoding", "zstd"), ("content-type", "application/json")];
+    let headers = [("x-api-key", KEY), ("content-encoding", "zstd"), ("content-type", "application/json")];
     let receipt = api.send(Method::POST, "/api/results", &headers, packed).await;
     assert_eq!(receipt.at("/inserted"), 1_000, "{}", receipt.body);
 }
 
-#[actix_web::test]
-async fn an_unknown_profile_is_refused() {
-    let api = Api::start().await;
+async fn an_unknown_profile_is_refused(api: Api) {
     let refused = api.post_json("/api/results", &batch("r1", 0, 0, 1)).await;
     assert_eq!(refused.code(), "unknown_profile");
     assert_eq!(count(&api.get("/api/runs").await), 0);
 }
 
-#[actix_web::test]
-async fn records_can_be_filtered_and_read_as_lines() {
-    let api = with_records().await;
+async fn records_can_be_filtered_and_read_as_lines(api: Api) {
+    let api = with_records(api).await;
     assert_eq!(count(&api.get("/api/records?dims.geo.name=n3").await), 1);
     assert_eq!(count(&api.get("/api/records?dims.geo.name=n3&profile_id=other").await), 0);
     assert_eq!(count(&api.get("/api/records?since=2999-01-01T00:00:00Z").await), 0);

@@ -1,15 +1,18 @@
 use serde_json::json;
 
-use crate::client::Api;
+use crate::client::{Api, Topology};
 
 #[actix_web::test]
 async fn the_status_says_what_is_wrong_and_what_to_do() {
-    let api = Api::start().await;
+    let api = Api::start(Topology::Together).await;
     assert!(api.get("/ready").await.status.is_success());
     assert_eq!(api.get("/health").await.at("/status"), "ok");
     let status = api.get("/api/status").await;
     let problems = status.at("/problems").to_string();
-    assert!(problems.contains("no drone is online") && problems.contains("chartly-drone --control-plane"), "{problems}");
+    assert!(
+        problems.contains("no drone is online") && problems.contains("chartly-drone --control-plane"),
+        "{problems}"
+    );
     let local = status.at("/roles").as_array().unwrap().iter().filter(|role| role["place"] == "local").count();
     assert_eq!(local, 5, "{}", status.body);
     let names = status.at("/parts").to_string();
@@ -23,7 +26,7 @@ async fn the_status_says_what_is_wrong_and_what_to_do() {
 
 #[actix_web::test]
 async fn metrics_count_routes_not_urls() {
-    let api = Api::start().await;
+    let api = Api::start(Topology::Together).await;
     api.get("/api/profiles/secret-name").await;
     let metrics = api.get("/metrics").await.body;
     assert!(metrics.contains(r#"route="/api/profiles/{id}",status="404""#), "{metrics}");

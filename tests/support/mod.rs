@@ -186,7 +186,8 @@ pub async fn post(url: &str, json: &Value) -> Answer {
 
 /// A profile's YAML with the test's key.
 pub async fn put_profile(base: &str, yaml: &str) -> Answer {
-    send("POST", &format!("{base}/api/profiles"), &[("content-type", "application/yaml"), ("x-api-key", KEY)], yaml).await
+    send("POST", &format!("{base}/api/profiles"), &[("content-type", "application/yaml"), ("x-api-key", KEY)], yaml)
+        .await
 }
 
 /// Asks again and again until `ready` gives something.

@@ -83,12 +83,14 @@ fn serve(stream: &TcpStream, asked: &Mutex<Vec<Asked>>, answer: &(dyn Fn(&Asked,
     };
     let reply = answer(&request, before);
     std::thread::sleep(reply.delay);
-    let mut head = format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    let mut head =
+        format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     let mut out = stream;
-    let _ = out.write_all(head.as_bytes()).and_then(|()| out.write_all(b"\r\n")).and_then(|()| out.write_all(&reply.body));
+    let _ =
+        out.write_all(head.as_bytes()).and_then(|()| out.write_all(b"\r\n")).and_then(|()| out.write_all(&reply.body));
 }
 
 fn read(reader: &mut impl BufRead) -> Option<Asked> {

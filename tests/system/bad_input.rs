@@ -133,7 +133,9 @@ async fn bad_profiles_are_refused_with_line_and_column() {
 #[actix_web::test]
 async fn ids_with_slashes_and_dots_name_nothing() {
     let (_folder, node) = node().await;
-    for path in ["/api/profiles/..%2f..%2fetc%2fpasswd", "/api/profiles/a.b", "/api/profiles/", "/api/drones/..", "/nowhere"] {
+    for path in
+        ["/api/profiles/..%2f..%2fetc%2fpasswd", "/api/profiles/a.b", "/api/profiles/", "/api/drones/..", "/nowhere"]
+    {
         let answer = get(&format!("{}{path}", node.url)).await;
         assert!((400..500).contains(&answer.status), "{path}: {}", answer.text());
         answer.code();
@@ -148,9 +150,15 @@ async fn reports_that_make_no_sense_say_which_field() {
         (json!({"join": [], "inputs": [input], "output": {"type": "table"}}), "join"),
         (json!({"join": ["dims.n"], "inputs": [], "output": {"type": "table"}}), "inputs"),
         (json!({"join": ["geo"], "inputs": [input, input], "output": {"type": "table"}}), "dims."),
-        (json!({"join": ["dims.n"], "inputs": [input, input], "output": {"type": "correlation", "method": "magic"}}), "magic"),
+        (
+            json!({"join": ["dims.n"], "inputs": [input, input], "output": {"type": "correlation", "method": "magic"}}),
+            "magic",
+        ),
         (json!({"join": ["dims.n"], "inputs": [input], "output": {"type": "table"}, "window": {"limit": 0}}), "limit"),
-        (json!({"join": ["dims.n"], "inputs": [{"profile_id": "none", "measure": "measures.v"}, input], "output": {"type": "table"}}), "none"),
+        (
+            json!({"join": ["dims.n"], "inputs": [{"profile_id": "none", "measure": "measures.v"}, input], "output": {"type": "table"}}),
+            "none",
+        ),
     ] {
         let answer = post(&format!("{}/api/reports", node.url), &report).await;
         assert!((400..500).contains(&answer.status), "{report}: {}", answer.text());

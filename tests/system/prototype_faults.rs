@@ -194,7 +194,10 @@ async fn fault_6_keys_do_not_collide_and_rows_without_a_key_are_counted() {
     assert_eq!(result["matched"], json!(2), "{answer}");
     assert_eq!(result["inputs"][0]["without_key"], json!(1));
     let rows = result["rows"].as_array().unwrap();
-    assert!(rows.iter().any(|row| row["key"] == json!(["x", "y|z"]) && row["values"] == json!([2.0, 20.0])), "{answer}");
+    assert!(
+        rows.iter().any(|row| row["key"] == json!(["x", "y|z"]) && row["values"] == json!([2.0, 20.0])),
+        "{answer}"
+    );
 }
 
 /// 8: a batch sent again gave doubled results.
@@ -202,7 +205,8 @@ async fn fault_6_keys_do_not_collide_and_rows_without_a_key_are_counted() {
 async fn fault_8_a_batch_sent_again_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let node = Process::serve(folder.path(), &["--drones", "0"]);
-    let data = vec![json!({"dims": {"a": "x"}, "measures": {"v": 1}}), json!({"dims": {"a": "y"}, "measures": {"v": 2}})];
+    let data =
+        vec![json!({"dims": {"a": "x"}, "measures": {"v": 1}}), json!({"dims": {"a": "y"}, "measures": {"v": 2}})];
     store(&node.url, "p", data.clone()).await;
     let batch = json!({"drone_id": "d", "profile_id": "p", "run_id": "run-p", "seq": 0, "data": data});
     let again = post(&format!("{}/api/results", node.url), &batch).await.json();

@@ -22,7 +22,8 @@ fn data() -> Option<PathBuf> {
         return Some(data);
     }
     std::fs::create_dir_all(&folder).ok()?;
-    let packed = Command::new("npm").args(["pack", "--silent", "vega-datasets@3.2.1"]).current_dir(&folder).output().ok()?;
+    let packed =
+        Command::new("npm").args(["pack", "--silent", "vega-datasets@3.2.1"]).current_dir(&folder).output().ok()?;
     let archive = String::from_utf8(packed.stdout).ok()?.trim().lines().last()?.to_owned();
     let unpacked = Command::new("tar").args(["xzf", &archive]).current_dir(&folder).status().ok()?;
     (unpacked.success() && data.join("gapminder.json").exists()).then_some(data)
@@ -62,7 +63,8 @@ async fn public_data_is_fetched_joined_and_reported_on() {
     earthquakes(&raw(&data, "earthquakes.json"), &records(&node.url, "usgs-week").await);
     let people = records(&node.url, "us-population-by-age").await;
     let total: f64 = people.iter().map(|row| row["measures"]["people"].as_f64().unwrap()).sum();
-    let expected: f64 = raw(&data, "population.json").as_array().unwrap().iter().map(|row| row["people"].as_f64().unwrap()).sum();
+    let expected: f64 =
+        raw(&data, "population.json").as_array().unwrap().iter().map(|row| row["people"].as_f64().unwrap()).sum();
     assert_eq!((people.len(), total), (570, expected));
     correlation(&node.url, &raw(&data, "gapminder.json"), &raw(&data, "countries.json")).await;
 }
@@ -70,7 +72,8 @@ async fn public_data_is_fetched_joined_and_reported_on() {
 fn earthquakes(raw: &Value, stored: &[Value]) {
     let features = raw["features"].as_array().unwrap();
     assert_eq!(stored.len(), features.len());
-    let by_id: BTreeMap<&str, &Value> = stored.iter().map(|row| (row["dims"]["entity"]["event"].as_str().unwrap(), row)).collect();
+    let by_id: BTreeMap<&str, &Value> =
+        stored.iter().map(|row| (row["dims"]["entity"]["event"].as_str().unwrap(), row)).collect();
     for feature in features {
         let row = by_id[feature["id"].as_str().unwrap()];
         assert_eq!(row["measures"]["magnitude"].as_f64(), feature["properties"]["mag"].as_f64(), "{row}");

@@ -12,9 +12,8 @@ const PROFILE: &str = "id: kept\nname: kept\nversion: 1.0.0\n\
     schedule: { enabled: true, interval: 30d, jitter: 0s }\nmapping:\n  n: dims.n\n  v: measures.v\n";
 
 fn batch(round: u32, seq: u32) -> Value {
-    let data: Vec<Value> = (0..50)
-        .map(|n| json!({"dims": {"n": format!("{round}-{seq}-{n}")}, "measures": {"v": n}}))
-        .collect();
+    let data: Vec<Value> =
+        (0..50).map(|n| json!({"dims": {"n": format!("{round}-{seq}-{n}")}, "measures": {"v": n}})).collect();
     json!({"drone_id": "d", "profile_id": "kept", "run_id": format!("r{round}"), "seq": seq, "data": data})
 }
 

@@ -5,8 +5,8 @@ use actix::{ActorFutureExt, Handler, MessageResult, ResponseActFuture, WrapFutur
 use super::{Coordinator, Fleet};
 use crate::protocol::call::Done;
 use crate::protocol::coordinator::{
-    BeatReply, DrainDrone, DroneHello, DroneView, GetDrone, GetDroneStats, GetWork, Heartbeat, ListDrones, ProfilesChanged,
-    Register, Registered, RunNow, RunRequested,
+    BeatReply, DrainDrone, DroneHello, DroneView, GetDrone, GetDroneStats, GetWork, Heartbeat, ListDrones,
+    ProfilesChanged, Register, Registered, RunNow, RunRequested,
 };
 use crate::protocol::fault::Fault;
 use crate::protocol::paging::Page;

@@ -38,12 +38,7 @@ pub(super) fn list(
     later.take(limit).map(|(id, drone)| view(id, drone, assigned.get(id).copied().unwrap_or(0))).collect()
 }
 
-pub(super) fn stats(
-    drones: &BTreeMap<DroneId, Drone>,
-    profiles: usize,
-    placed: usize,
-    requests: usize,
-) -> DroneStats {
+pub(super) fn stats(drones: &BTreeMap<DroneId, Drone>, profiles: usize, placed: usize, requests: usize) -> DroneStats {
     let count = |state| count_of(drones.values().filter(|drone| drone.state() == state).count());
     DroneStats {
         online: count(DroneState::Online),

@@ -133,9 +133,9 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
     let held = seed.scheduler.ask(GetProfiles).await.map_err(fault_of)?;
     let mut profiles = Vec::with_capacity(assignments.len());
     for assignment in &assignments {
-        let known = held.iter().find(|profile| {
-            *profile.id() == assignment.profile_id && *profile.digest() == assignment.digest
-        });
+        let known = held
+            .iter()
+            .find(|profile| *profile.id() == assignment.profile_id && *profile.digest() == assignment.digest);
         match known {
             Some(profile) => profiles.push(profile.clone()),
             None => profiles.extend(fetch_profile(seed, assignment).await?),

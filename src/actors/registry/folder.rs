@@ -88,7 +88,8 @@ impl Folder {
     }
 
     pub(super) fn broken(&self) -> Vec<BrokenFile> {
-        let own = self.unreadable.iter().map(|place| BrokenFile { path: place.at.clone(), problems: vec![place.clone()] });
+        let own =
+            self.unreadable.iter().map(|place| BrokenFile { path: place.at.clone(), problems: vec![place.clone()] });
         let files = self.files.iter().filter_map(|(path, (_, held))| match held {
             Held::Broken(problems) => Some(BrokenFile { path: path.clone(), problems: problems.clone() }),
             Held::Taken { .. } => None,

@@ -107,7 +107,8 @@ async fn read(path: &Path, stamp: &Stamp) -> Result<String, String> {
     }
     let bytes = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let line =
+            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         format!("line {line} is not UTF-8 text")
     })
 }
