@@ -1,5 +1,6 @@
 //! Logs and metrics of a process: set up once, at the start. Knows no role, no store and no socket.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -23,7 +24,8 @@ pub enum TelemetryError {
 pub fn init(json: bool, filter: &str) -> Result<(), TelemetryError> {
     let parsed = EnvFilter::try_new(filter);
     let parsed = parsed.map_err(|error| TelemetryError::Filter { filter: filter.into(), reason: error.to_string() })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr).with_ansi(colours);
     let installed = if json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
     installed.map_err(|error| TelemetryError::Logs(error.to_string()))
 }

@@ -38,7 +38,7 @@ async fn show(port: u16, data_dir: &Path) -> Result<u8, StartError> {
     let profiles_dir = data_dir.join("profiles");
     write_profiles(&profiles_dir, &source.url()).map_err(failed)?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let settings = settings(
+    let mut settings = settings(
         &config_dir(),
         vec![
             ("http.port", port.to_string()),
@@ -48,7 +48,6 @@ async fn show(port: u16, data_dir: &Path) -> Result<u8, StartError> {
             ("node.profiles_dir", text(&profiles_dir)),
         ],
     )?;
-    let mut settings = settings;
     settings.drone.allow_private = vec!["127.0.0.1/32".into()];
     let node = Node::start(settings).await?;
     welcome(&node, &source);

@@ -43,7 +43,7 @@ pub struct Cli {
     #[arg(long, env = "CHARTLY_LOG_JSON")]
     log_json: bool,
     /// What to log, such as `info`, or `chartly=debug,warn`.
-    #[arg(long, env = "CHARTLY_LOG", default_value = "info")]
+    #[arg(long, env = "CHARTLY_LOG", default_value = super::DEFAULT_LOG)]
     log: String,
 }
 
@@ -61,7 +61,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<u8, StartError> {
-    telemetry::init(cli.log_json, &cli.log).map_err(|error| StartError::Other(format!("--log: {error}")))?;
+    telemetry::init(cli.log_json, &cli.log).map_err(|error| StartError::Other(error.to_string()))?;
     let mut settings = settings(&config_dir(), Vec::new())?;
     settings.drone.allow_private.extend(cli.allow_private);
     settings.drone.rewrite.extend(cli.rewrite);

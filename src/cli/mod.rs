@@ -22,9 +22,9 @@ pub struct Cli {
     /// Logs as JSON lines instead of text.
     #[arg(long, global = true, env = "CHARTLY_LOG_JSON")]
     log_json: bool,
-    /// What to log, such as `info`, or `chartly=debug,warn`.
-    #[arg(long, global = true, env = "CHARTLY_LOG", default_value = "info")]
-    log: String,
+    /// What to log, such as `debug`, or `chartly=debug,warn`; `serve` says `info` unless told, `demo` only `warn`.
+    #[arg(long, global = true, env = "CHARTLY_LOG")]
+    log: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -43,8 +43,8 @@ enum Verb {
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.verb {
         Verb::Profile(args) => return profile::run(&args),
-        Verb::Serve(args) => telemetry_then(cli.log_json, &cli.log, || serve::run(args)),
-        Verb::Demo(args) => telemetry_then(cli.log_json, &cli.log, || demo::run(args)),
+        Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
+        Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
         eprintln!("chartly: {error}");
@@ -52,11 +52,16 @@ pub fn run(cli: Cli) -> ExitCode {
     }))
 }
 
-fn telemetry_then(json: bool, filter: &str, verb: impl FnOnce() -> Result<u8, StartError>) -> Result<u8, StartError> {
-    telemetry::init(json, filter).map_err(|error| {
-        eprintln!("chartly: --log {filter:?}: {error}");
-        StartError::Other("expected a level or a list such as chartly=debug,warn".into())
-    })?;
+/// What `serve` and a drone log unless told otherwise.
+const DEFAULT_LOG: &str = "info,actix_server=warn";
+
+fn with_logs(
+    json: bool,
+    filter: Option<&str>,
+    unless_told: &str,
+    verb: impl FnOnce() -> Result<u8, StartError>,
+) -> Result<u8, StartError> {
+    telemetry::init(json, filter.unwrap_or(unless_told)).map_err(|error| StartError::Other(error.to_string()))?;
     verb()
 }
 

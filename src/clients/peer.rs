@@ -98,9 +98,9 @@ impl Peer {
         let exchange = async {
             let mut response = request.send_body(body).await.map_err(|error| self.unsent(&error))?;
             let status = response.status();
-            let body = response.body().limit(MAX_REPLY_BYTES).await;
-            let body = body.map_err(|error| self.fault(Code::BadPeer, &format!("the answer broke off: {error}")))?;
-            Ok(Reply { status, body })
+            let read = response.body().limit(MAX_REPLY_BYTES).await;
+            let read = read.map_err(|error| self.fault(Code::BadPeer, &format!("the answer broke off: {error}")))?;
+            Ok(Reply { status, body: read })
         };
         let outcome = tokio::time::timeout(deadline, exchange).await;
         outcome.unwrap_or_else(|_| Err(self.fault(Code::Deadline, "no answer in time")))

@@ -193,14 +193,14 @@ async fn open_store(settings: &Settings) -> Result<Option<Store>, StartError> {
         return Ok(None);
     }
     let path: PathBuf = settings.node.data_dir.join("results.db");
-    let of = &settings.store;
-    let settings = StoreSettings {
-        synchronous: of.synchronous,
-        readers: of.readers,
-        queue_batches: of.queue_batches,
-        queue_bytes: of.queue_bytes,
-        max_reports: of.max_reports,
+    let set = &settings.store;
+    let store = StoreSettings {
+        synchronous: set.synchronous,
+        readers: set.readers,
+        queue_batches: set.queue_batches,
+        queue_bytes: set.queue_bytes,
+        max_reports: set.max_reports,
         ..StoreSettings::new(path)
     };
-    Ok(Some(Store::open(&settings).await?))
+    Ok(Some(Store::open(&store).await?))
 }

@@ -57,7 +57,7 @@ pub fn start(root: &Root, settings: &Settings, store: &Store, events: &Events) -
         local.coordinator = Some(root.start(&place, "coordinator", policy, move || Coordinator::new(seed)));
     }
     if holds(Role::Reporter) {
-        let place = root.place("reports").map_err(StartError::Thread)?;
+        let apart = root.place("reports").map_err(StartError::Thread)?;
         let seed = reporter::Seed {
             store: store.clone(),
             clock,
@@ -65,7 +65,7 @@ pub fn start(root: &Root, settings: &Settings, store: &Store, events: &Events) -
             running: Arc::new(Semaphore::new(settings.reporter.max_running)),
         };
         let policy = Policy { deadline: REPORT_DEADLINE, ..Policy::default() };
-        local.reporter = Some(root.start(&place, "reporter", policy, move || Reporter::new(seed)));
+        local.reporter = Some(root.start(&apart, "reporter", policy, move || Reporter::new(seed)));
     }
     Ok(local)
 }

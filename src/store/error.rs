@@ -1,6 +1,9 @@
 //! What can go wrong in a store, in words for the operator, and which fault of the protocol it is. Knows no engine:
 //! each engine translates its own errors into these.
 
+use std::io;
+use std::path::Path;
+
 use thiserror::Error;
 
 use crate::domain::digest::Digest;
@@ -76,6 +79,16 @@ impl StoreError {
     /// True where the write itself was refused and wrote nothing: the transaction around it can go on.
     pub(super) fn is_refusal(&self) -> bool {
         !matches!(self.code(), Code::StoreFailed | Code::Overloaded | Code::Unavailable | Code::Crashed)
+    }
+
+    /// An error of the file system, met while `doing` something.
+    pub(super) fn of_io(doing: &str, path: &Path, error: &io::Error) -> Self {
+        let text = format!("{doing} {}: {error}", path.display());
+        match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly(text),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull(text),
+            _ => Self::Io(text),
+        }
     }
 
     fn code(&self) -> Code {

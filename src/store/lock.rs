@@ -16,17 +16,28 @@ pub struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock, or says at once that another process (or another part of this one) holds it. The file is
-    /// created where it is missing, and stays.
+    /// Takes the lock, or says at once that another process (or another part of this one) holds it. The file
+    /// and its folder are created where they are missing, and stay.
     pub fn take(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let failed = |error: std::io::Error| StoreError::Io(format!("locking {}: {error}", path.display()));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        let failed = |error: &std::io::Error| StoreError::of_io("locking", path, error);
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::of_io("creating", folder, &error))?;
+        }
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        let file = file.map_err(|error| failed(&error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.display().to_string() }),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Err(TryLockError::Error(error)) => Err(failed(&error)),
         }
+    }
+
+    /// The lock of a database file stands beside it.
+    pub(super) fn beside(file: &Path) -> PathBuf {
+        let mut path = file.as_os_str().to_owned();
+        path.push(".lock");
+        path.into()
     }
 
     /// Takes the lock, waiting for it at most `patience`.

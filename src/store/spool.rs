@@ -113,13 +113,7 @@ impl Spool {
     /// spool that another process has open.
     pub async fn open(settings: &SpoolSettings) -> Result<Self, StoreError> {
         let path = &settings.path;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let failed = |error| StoreError::Io(format!("creating {}: {error}", folder.display()));
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let mut lock = path.clone().into_os_string();
-        lock.push(".lock");
-        let lock = FileLock::take(PathBuf::from(lock))?;
+        let lock = FileLock::take(FileLock::beside(path))?;
         let db = prepare(settings).await.map_err(|error| error.of_file(path))?;
         let (max_bytes, max_age_ms) = (settings.max_bytes, settings.max_age_ms);
         Ok(Self { db: Mutex::new(db), max_bytes, max_age_ms, _lock: lock })

@@ -44,7 +44,7 @@ async fn malformed_results_are_refused_with_a_place() {
         ("".to_owned(), "malformed_json"),
         (with_data("[{\"dims\":{},\"measures\":{\"v\":NaN}}]"), "malformed_json"),
         (with_data("{}"), "malformed_json"),
-        (with_data("[]"), "malformed_json"),
+        (with_data("[]"), "invalid_request"),
         (nested, "malformed_json"),
         (with_data("[]").replace("\"d\"", "\"a/../b\""), "malformed_json"),
         (with_data("[]").replace("\"run_id\"", "\"runid\""), "malformed_json"),
@@ -123,7 +123,7 @@ async fn bad_profiles_are_refused_with_line_and_column() {
         assert_eq!((answer.status, answer.code().as_str()), (422, "invalid_profile"), "{shown}: {}", answer.text());
         let problem = answer.json();
         let place = &problem["errors"][0];
-        assert!(place["at"].as_str().unwrap().split(':').all(|part| part.parse::<u32>().is_ok()), "{shown}: {problem}");
+        assert!(place["at"].as_str().unwrap().starts_with("line "), "{shown}: {problem}");
         assert!(problem.to_string().contains(hint), "{shown}: {problem}");
     }
     let listed = get(&format!("{}/api/profiles", node.url)).await.json();

@@ -1,5 +1,7 @@
 //! The whole system over real processes and sockets, as a user meets it.
 
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

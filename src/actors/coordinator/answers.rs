@@ -20,14 +20,12 @@ impl Handler<Register> for Coordinator {
     fn handle(&mut self, message: Register, _: &mut Self::Context) -> Self::Result {
         let Register { tenant, hello } = message;
         let admitted = self.fleet(&tenant).and_then(|fleet| fleet.admit(&hello));
-        let (store, now_ms) = (self.seed.store.clone(), self.now_ms());
-        let kept = async move {
-            let draining = admitted?;
-            store.tenant(&tenant).save_drone(saved(&hello, draining, now_ms)).await?;
-            Ok::<_, Fault>((tenant, hello))
-        };
-        Box::pin(kept.into_actor(self).map(|kept, actor, _| {
-            let (tenant, hello) = kept?;
+        let now_ms = self.now_ms();
+        let drone = admitted.map(|draining| saved(&hello, draining, now_ms));
+        let store = self.seed.store.tenant(&tenant);
+        let saved = async move { Ok::<(), Fault>(store.save_drone(drone?).await?) };
+        Box::pin(saved.into_actor(self).map(move |saved, actor, _| {
+            saved?;
             let server_ms = actor.now_ms();
             let change = actor.fleet(&tenant)?.register(&hello, server_ms);
             actor.tell(change);
@@ -72,14 +70,13 @@ impl Handler<DrainDrone> for Coordinator {
     fn handle(&mut self, message: DrainDrone, _: &mut Self::Context) -> Self::Result {
         let DrainDrone { tenant, drone_id, draining } = message;
         let known = self.fleet(&tenant).and_then(|fleet| fleet.view(&drone_id));
-        let store = self.seed.store.clone();
-        let kept = async move {
-            known?;
-            store.tenant(&tenant).set_draining(&drone_id, draining).await?;
-            Ok::<_, Fault>((tenant, drone_id))
+        let store = self.seed.store.tenant(&tenant);
+        let saved = async move {
+            let drone = known?;
+            Ok::<(), Fault>(store.set_draining(&drone.drone_id, draining).await?)
         };
-        Box::pin(kept.into_actor(self).map(move |kept, actor, _| {
-            let (tenant, drone_id) = kept?;
+        Box::pin(saved.into_actor(self).map(move |saved, actor, _| {
+            saved?;
             let change = actor.fleet(&tenant)?.set_draining(&drone_id, draining)?;
             actor.tell(Some(change));
             actor.fleet(&tenant)?.view(&drone_id)
@@ -93,16 +90,16 @@ impl Handler<RunNow> for Coordinator {
     fn handle(&mut self, message: RunNow, _: &mut Self::Context) -> Self::Result {
         let RunNow { tenant, profile_id } = message;
         let allowed = self.fleet(&tenant).and_then(|fleet| fleet.may_run(&profile_id));
-        let (store, now_ms) = (self.seed.store.clone(), self.now_ms());
-        let kept = async move {
+        let (store, now_ms, asked) = (self.seed.store.tenant(&tenant), self.now_ms(), profile_id.clone());
+        let saved = async move {
             allowed?;
-            let request_id = store.tenant(&tenant).add_run_request(&profile_id, now_ms).await?;
-            Ok::<_, Fault>((tenant, profile_id, request_id))
+            Ok::<i64, Fault>(store.add_run_request(&asked, now_ms).await?)
         };
-        Box::pin(kept.into_actor(self).map(|kept, actor, _| {
-            let (tenant, profile_id, request_id) = kept?;
-            Ok(actor.fleet(&tenant)?.add_request(request_id, &profile_id))
-        }))
+        Box::pin(
+            saved
+                .into_actor(self)
+                .map(move |saved, actor, _| Ok(actor.fleet(&tenant)?.add_request(saved?, &profile_id))),
+        )
     }
 }
 

@@ -124,15 +124,15 @@ impl Coordinator {
 
     /// Takes run requests out of the store, then out of the fleet.
     fn finish_requests(&mut self, tenant: TenantId, done: Vec<i64>) -> ResponseActFuture<Self, Result<(), Fault>> {
-        let store = self.seed.store.clone();
-        let kept = async move {
-            if !done.is_empty() {
-                store.tenant(&tenant).finish_run_requests(&done).await?;
+        let (store, finished) = (self.seed.store.tenant(&tenant), done.clone());
+        let saved = async move {
+            if !finished.is_empty() {
+                store.finish_run_requests(&finished).await?;
             }
-            Ok::<_, Fault>((tenant, done))
+            Ok::<(), Fault>(())
         };
-        Box::pin(kept.into_actor(self).map(|kept, actor, _| {
-            let (tenant, done) = kept?;
+        Box::pin(saved.into_actor(self).map(move |saved, actor, _| {
+            saved?;
             actor.fleet(&tenant)?.finish_requests(&done);
             Ok(())
         }))

@@ -56,10 +56,10 @@ impl Drone {
         let name = |part: &str| format!("drone/{}/{part}", options.drone_id);
         let (settings, alive) = (Arc::new(options.fetch.clone()), Arc::new(()));
 
-        let seed = uplink::Seed { outbox: outbox.clone(), control_plane: options.control_plane.clone() };
-        let uplink = root.start(place, name("uplink"), patient(), move || Uplink::new(seed));
+        let uplink_seed = uplink::Seed { outbox: outbox.clone(), control_plane: options.control_plane.clone() };
+        let uplink = root.start(place, name("uplink"), patient(), move || Uplink::new(uplink_seed));
 
-        let seed = scheduler::Seed {
+        let scheduler_seed = scheduler::Seed {
             root: root.clone(),
             place: place.clone(),
             outbox: outbox.clone(),
@@ -68,9 +68,9 @@ impl Drone {
             alive: Arc::clone(&alive),
             clock: options.clock.clone(),
         };
-        let scheduler = root.start(place, name("scheduler"), patient(), move || Scheduler::new(seed));
+        let scheduler = root.start(place, name("scheduler"), patient(), move || Scheduler::new(scheduler_seed));
 
-        let seed = session::Seed {
+        let session_seed = session::Seed {
             drone_id: options.drone_id.clone(),
             labels: options.labels.clone(),
             control_plane: options.control_plane.clone(),
@@ -78,7 +78,7 @@ impl Drone {
             outbox,
             clock: options.clock.clone(),
         };
-        let session = root.start(place, name("session"), patient(), move || Session::new(seed));
+        let session = root.start(place, name("session"), patient(), move || Session::new(session_seed));
         Ok(Self { drone_id: options.drone_id, session, scheduler, uplink, spool, alive })
     }
 

@@ -133,21 +133,21 @@ impl Scheduler {
             self.answering.insert(id.clone(), requests);
             let (handle, profile) = (fetcher.handle.clone(), *fetcher.profile.digest());
             let run = async move { handle.ask_within(Go, MAX_RUN).await };
-            context.spawn(run.into_actor(self).map(move |result, actor, context| {
-                actor.ended(&id, profile, result);
-                actor.dispatch(context);
+            context.spawn(run.into_actor(self).map(move |result, actor, later| {
+                actor.ended(&id, profile, &result);
+                actor.dispatch(later);
             }));
         }
     }
 
-    fn ended(&mut self, id: &ProfileId, digest: Digest, result: Result<Finished, AskError>) {
+    fn ended(&mut self, id: &ProfileId, digest: Digest, result: &Result<Finished, AskError>) {
         let now_ms = self.seed.clock.now_ms();
         if let Some(requests) = self.answering.remove(id) {
             // A crashed run answers its request too: it will not be better for being asked again.
             self.done_requests.extend(requests);
         }
         let how = match result {
-            Ok(Finished { not_before_ms: Some(until_ms), .. }) => Ended::NotBefore(until_ms),
+            Ok(Finished { not_before_ms: Some(until_ms), .. }) => Ended::NotBefore(*until_ms),
             Ok(Finished { state: RunState::Failed, .. }) => Ended::Badly,
             Ok(_) => Ended::Well,
             Err(AskError::Down) => self.revive(id, digest, now_ms),
@@ -249,8 +249,8 @@ impl Handler<Apply> for Scheduler {
             }
             with_last
         };
-        Box::pin(noted.into_actor(self).map(move |profiles, actor, context| {
-            actor.apply(profiles, &run_now);
+        Box::pin(noted.into_actor(self).map(move |with_last, actor, context| {
+            actor.apply(with_last, &run_now);
             actor.dispatch(context);
         }))
     }

@@ -129,7 +129,7 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
     if Some(work.revision) == revision {
         return Ok(Progress::Followed(work.revision));
     }
-    let Work { revision, assignments, run_now } = work;
+    let Work { revision: new, assignments, run_now } = work;
     let held = seed.scheduler.ask(GetProfiles).await.map_err(fault_of)?;
     let mut profiles = Vec::with_capacity(assignments.len());
     for assignment in &assignments {
@@ -142,7 +142,7 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
         }
     }
     seed.scheduler.ask(Apply { profiles, run_now }).await.map_err(fault_of)?;
-    Ok(Progress::Followed(revision))
+    Ok(Progress::Followed(new))
 }
 
 /// Gets one version. One that this program cannot read hides only itself.

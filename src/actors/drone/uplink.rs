@@ -133,7 +133,7 @@ impl Actor for Uplink {
                 pause(seed.outbox, failures).await;
                 failures
             };
-            Box::pin(round.into_actor(actor).map(|failures, actor, _| actor.failures = failures))
+            Box::pin(round.into_actor(actor).map(|now, actor, _| actor.failures = now))
         });
     }
 }

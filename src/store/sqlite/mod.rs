@@ -62,7 +62,8 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) async fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
         let db = {
-            let _lock = Self::opening_lock(settings).await?;
+            // Two processes that open a new file at once would both create its tables.
+            let _lock = FileLock::wait(FileLock::beside(&settings.path), OPENING_PATIENCE).await?;
             open::open_writer(settings).await?
         };
         let counters = Arc::<Counters>::default();
@@ -86,17 +87,6 @@ impl Sqlite {
         let readers = open::reader_pool(settings);
         let tenants = Tenants::default();
         Ok(Self { queue, readers, tenants, counters, closing, life, max_reports: settings.max_reports })
-    }
-
-    /// Two processes that open a new file at once would both create its tables.
-    async fn opening_lock(settings: &StoreSettings) -> Result<FileLock, StoreError> {
-        if let Some(folder) = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let failed = |error| StoreError::Io(format!("creating {}: {error}", folder.display()));
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let mut path = settings.path.clone().into_os_string();
-        path.push(".lock");
-        FileLock::wait(path.into(), OPENING_PATIENCE).await
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {

@@ -23,6 +23,7 @@ const APPLICATION_ID: i32 = 0x4348_4c59;
 /// Large pages: fewer of them per batch of random keys, hence fewer bytes through the log.
 const PAGE_BYTES: u32 = 16 << 10;
 const HEADER_BYTES: usize = 100;
+const HEADER: u64 = HEADER_BYTES as u64;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 const READER_IDLE: Duration = Duration::from_secs(60);
@@ -36,10 +37,6 @@ pub(super) async fn open_writer(settings: &StoreSettings) -> Result<SqliteConnec
 
 async fn prepare(settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
     let file = &settings.path;
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)
-            .map_err(|error| StoreError::Io(format!("creating {}: {error}", folder.display())))?;
-    }
     let is_new = inspect(file, APPLICATION_ID)?;
     let mut db = connect_writer(settings, is_new).await?;
     if !is_new {
@@ -112,23 +109,29 @@ fn shared_options(file: &Path, cache_kib: u32) -> SqliteConnectOptions {
 /// Looks at the file without SQLite, which would take an empty or a short file for a new database.
 /// True: there is no file yet, or an empty one that was created and never written.
 pub(in crate::store) fn inspect(file: &Path, application_id: i32) -> Result<bool, StoreError> {
+    // Looked at before the file: pages move from the log into the file, never back.
+    let log_bytes = log_length(file);
     let mut header = [0; HEADER_BYTES];
     let length = match read_header(file, &mut header) {
         Ok(length) => length,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(StoreError::Io(error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(StoreError::of_io("reading", file, &error)),
     };
-    if length == 0 {
-        return Ok(true);
-    }
     let path = file.display().to_string();
-    if length < HEADER_BYTES as u64 {
-        return Err(StoreError::Damaged { path, reason: format!("it has {length} bytes, less than a header") });
+    let damaged = |reason: String| Err(StoreError::Damaged { path: path.clone(), reason });
+    match length {
+        0 if log_bytes == 0 => return Ok(true),
+        0 => return damaged(format!("it is empty or gone, and its log holds {log_bytes} bytes")),
+        1..HEADER => return damaged(format!("it has {length} bytes, less than a header")),
+        HEADER.. => {}
     }
     if &header[..16] != b"SQLite format 3\0" {
         return Err(StoreError::Foreign { path, reason: "it does not begin as SQLite files do".into() });
     }
-    check_length(&header, length).map_err(|reason| StoreError::Damaged { path: path.clone(), reason })?;
+    // While the log holds pages the file may be shorter than its header says: the rest is in the log.
+    if let (0, Err(reason)) = (log_bytes, check_length(&header, length)) {
+        return damaged(reason);
+    }
     let application = i32::from_be_bytes(four(&header, 68));
     // The mark may still stand in the log alone: then page 1 was never written back, and its version is 0 too.
     if application != application_id && u32::from_be_bytes(four(&header, 28)) > 1 {
@@ -137,10 +140,16 @@ pub(in crate::store) fn inspect(file: &Path, application_id: i32) -> Result<bool
     Ok(false)
 }
 
+fn log_length(file: &Path) -> u64 {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(Path::new(&log)).map_or(0, |log| log.len())
+}
+
 fn read_header(file: &Path, header: &mut [u8; HEADER_BYTES]) -> io::Result<u64> {
     let mut open = File::open(file)?;
     let length = open.metadata()?.len();
-    if length >= HEADER_BYTES as u64 {
+    if length >= HEADER {
         open.read_exact(header)?;
     }
     Ok(length)
