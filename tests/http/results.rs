@@ -1,13 +1,12 @@
 use awc::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api, KEY, on_both};
+use crate::client::{Answer, Api, KEY, Topology, on_both};
 use crate::profiles::MINIMAL;
 
 on_both!(
     a_batch_is_stored_once,
     the_minimal_batch_is_accepted,
-    one_bad_record_is_named_and_the_others_are_stored,
     packed_bodies_are_taken,
     an_unknown_profile_is_refused,
     records_can_be_filtered_and_read_as_lines,
@@ -56,13 +55,23 @@ async fn the_minimal_batch_is_accepted(api: Api) {
     assert_eq!(row.at("/items/0/measures/population/total"), 39_538_223);
 }
 
-async fn one_bad_record_is_named_and_the_others_are_stored(api: Api) {
-    let api = with_records(api).await;
+#[actix_web::test]
+async fn one_bad_record_is_named_and_the_others_are_stored() {
+    let api = with_records(Api::start(Topology::Together).await).await;
     let mut posted = batch("r2", 0, 10, 3);
     posted["data"][1]["measures"] = json!({"v": "text"});
     let receipt = api.post_json("/api/results", &posted).await;
     assert_eq!((receipt.at("/inserted"), receipt.at("/rejected")), (2.into(), 1.into()));
     assert_eq!(receipt.at("/rejects/0/index"), 1);
+}
+
+#[actix_web::test]
+async fn a_batch_of_bad_records_only_is_answered() {
+    let api = with_records(Api::start(Topology::Together).await).await;
+    let mut posted = batch("r2", 0, 10, 1);
+    posted["data"][0]["measures"] = json!({});
+    let receipt = api.post_json("/api/results", &posted).await;
+    assert_eq!((receipt.at("/inserted"), receipt.at("/rejected")), (0.into(), 1.into()), "{}", receipt.body);
 }
 
 async fn packed_bodies_are_taken(api: Api) {
