@@ -7,7 +7,9 @@ mod support;
 
 mod bad_input;
 mod demo;
+mod drone;
 mod fixtures;
 mod prototype_faults;
 mod public_data;
+mod registry;
 mod survival;
