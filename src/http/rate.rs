@@ -57,11 +57,6 @@ impl Limiter {
             format!("{who} may send {} requests a second; the next is welcome in {seconds} s", self.per_second);
         Err(Fault::new(Code::TooManyRequests, detail).retry_after(seconds))
     }
-
-    /// Forgets callers that have been quiet. Call it now and then.
-    pub fn forget_quiet(&self) {
-        self.limits.retain_recent();
-    }
 }
 
 /// One household or machine has a whole /64 of IPv6.

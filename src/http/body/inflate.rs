@@ -38,7 +38,7 @@ impl Encoding {
 /// Takes a body chunk by chunk and gives it back whole and inflated.
 pub(super) enum Inflater {
     Identity(Bounded),
-    Gzip(MultiGzDecoder<Bounded>),
+    Gzip(Box<MultiGzDecoder<Bounded>>),
     Zstd(Box<zio::Writer<Bounded, raw::Decoder<'static>>>),
 }
 
@@ -47,7 +47,7 @@ impl Inflater {
         let target = Bounded { bytes: Vec::new(), max_bytes, held: budget.reserve_nothing(), refusal: None };
         Ok(match encoding {
             Encoding::Identity => Self::Identity(target),
-            Encoding::Gzip => Self::Gzip(MultiGzDecoder::new(target)),
+            Encoding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(target))),
             Encoding::Zstd => Self::Zstd(Box::new(zio::Writer::new(target, zstd_decoder()?))),
         })
     }

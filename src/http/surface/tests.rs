@@ -149,7 +149,7 @@ async fn bad_input_is_refused_before_a_role_is_asked() {
                 "/api/results",
                 r#"{"drone_id":"d","profile_id":"a/b","run_id":"r"}"#,
                 "malformed_json",
-                "line 1, column 33",
+                "line 1, column 34",
             ),
             ("/api/results", r#"{"drone_id":"d","profile_id":"p","run_id":"r"}"#, "invalid_request", "data"),
             ("/api/results?dry=1", &format!("{record}}}"), "invalid_request", "dry"),

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::announce;
 use crate::actors::Clients;
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
@@ -24,8 +25,7 @@ pub(super) async fn pause_profile(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    let message = SetPaused { tenant: caller.tenant, id, paused: true };
-    Ok(HttpResponse::Ok().json(clients.registry.ask(message).await?))
+    set_paused(&clients, caller, id, true).await
 }
 
 /// Resumes a paused profile.
@@ -38,8 +38,13 @@ pub(super) async fn resume_profile(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    let message = SetPaused { tenant: caller.tenant, id, paused: false };
-    Ok(HttpResponse::Ok().json(clients.registry.ask(message).await?))
+    set_paused(&clients, caller, id, false).await
+}
+
+async fn set_paused(clients: &Clients, caller: Caller, id: ProfileId, paused: bool) -> Result<HttpResponse, HttpError> {
+    let summary = clients.registry.ask(SetPaused { tenant: caller.tenant.clone(), id, paused }).await?;
+    announce(clients, caller.tenant).await;
+    Ok(HttpResponse::Ok().json(summary))
 }
 
 /// Asks for a run now, beside the schedule. The drone that has the profile takes it up within seconds.
@@ -78,6 +83,7 @@ pub(super) async fn roll_back_profile(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    let view = clients.registry.ask(RollBack { tenant: caller.tenant, id, to }).await?;
+    let view = clients.registry.ask(RollBack { tenant: caller.tenant.clone(), id, to }).await?;
+    announce(&clients, caller.tenant).await;
     Ok(HttpResponse::Ok().insert_header(etag::tag(&view.summary.digest)).json(view))
 }

@@ -52,8 +52,8 @@ pub(super) async fn show_profile(
 ) -> Result<impl Responder, HttpError> {
     let params = Params::of(&request, &["digest"])?;
     let form = accept::choose(&request, &[JSON, YAML])?;
-    let digest = params.choice("digest", "sha256: and 64 hex digits", |text| Digest::parse(text).ok())?;
-    let view = clients.registry.ask(GetProfile { tenant: caller.tenant, id, digest }).await?;
+    let wanted = params.choice("digest", "sha256: and 64 hex digits", |text| Digest::parse(text).ok())?;
+    let view = clients.registry.ask(GetProfile { tenant: caller.tenant, id, digest: wanted }).await?;
     let digest = view.summary.digest;
     if etag::is_known(&request, &digest) {
         return Ok(HttpResponse::NotModified().insert_header(etag::tag(&digest)).finish());

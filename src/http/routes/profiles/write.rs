@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, Responder, delete, post, put, web};
 
+use super::announce;
 use super::text::{InJson, ProfileText};
 use crate::actors::Clients;
 use crate::domain::ids::ProfileId;
@@ -25,9 +26,10 @@ pub(super) async fn create_profile(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    let tenant = caller.tenant;
+    let tenant = caller.tenant.clone();
     let message = PutProfile { tenant, yaml, expected_id: None, mode: PutMode::Create, if_match: None };
     let view = clients.registry.ask(message).await?;
+    announce(&clients, caller.tenant).await;
     let location = format!("/api/profiles/{}", view.summary.id);
     let mut answer = HttpResponse::Created();
     answer.insert_header((header::LOCATION, location)).insert_header(etag::tag(&view.summary.digest));
@@ -51,9 +53,10 @@ pub(super) async fn replace_profile(
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
     let if_match = etag::if_match(&request)?;
-    let tenant = caller.tenant;
+    let tenant = caller.tenant.clone();
     let message = PutProfile { tenant, yaml, expected_id: Some(id), mode: PutMode::Replace, if_match };
     let view = clients.registry.ask(message).await?;
+    announce(&clients, caller.tenant).await;
     Ok(HttpResponse::Ok().insert_header(etag::tag(&view.summary.digest)).json(view))
 }
 
@@ -67,7 +70,8 @@ pub(super) async fn delete_profile(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    clients.registry.ask(DeleteProfile { tenant: caller.tenant, id }).await?;
+    clients.registry.ask(DeleteProfile { tenant: caller.tenant.clone(), id }).await?;
+    announce(&clients, caller.tenant).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
