@@ -48,6 +48,14 @@ pub enum BatchError {
 impl Batch {
     /// Reads the public form. The error for bad JSON carries line and column.
     pub fn from_json(body: &[u8]) -> Result<Self, BatchError> {
+        let batch = Self::judge(body)?;
+        if batch.records.is_empty() && batch.rejected == 0 && batch.run.is_none() {
+            return Err(BatchError::Empty);
+        }
+        Ok(batch)
+    }
+
+    fn judge(body: &[u8]) -> Result<Self, BatchError> {
         let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| BatchError::Malformed(error.to_string()))?;
         wire.check()
     }
@@ -83,9 +91,6 @@ impl Wire<'_> {
         if found > MAX_RECORDS {
             return Err(BatchError::TooManyRecords { found });
         }
-        if found == 0 && self.run.is_none() {
-            return Err(BatchError::Empty);
-        }
         let bytes = self.data.iter().map(|raw| raw.get().len()).sum();
         let mut records = Records::with_capacity(found, bytes);
         let (mut rejects, mut rejected) = (Vec::new(), 0);
@@ -101,13 +106,22 @@ impl Wire<'_> {
     }
 }
 
+/// A batch between processes: judged where it arrived, its good records in the public form, and beside them what is
+/// known of the bad ones.
+#[derive(Serialize, Deserialize)]
+struct Judged<'a> {
+    batch: Box<RawValue>,
+    rejected: u32,
+    rejects: Cow<'a, [Rejected]>,
+}
+
 impl Serialize for Batch {
-    /// The public form. Rejected records are gone by then: a batch is judged where it arrives.
     fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        let Self { drone_id, profile_id, run_id, seq, records, run, .. } = self;
+        let Self { drone_id, profile_id, run_id, seq, records, rejects, rejected, run } = self;
         let body = write_batch(drone_id, profile_id, run_id, *seq, records, run.as_ref());
         let text = String::from_utf8(body).map_err(serde::ser::Error::custom)?;
-        RawValue::from_string(text).map_err(serde::ser::Error::custom)?.serialize(target)
+        let batch = RawValue::from_string(text).map_err(serde::ser::Error::custom)?;
+        Judged { batch, rejected: *rejected, rejects: Cow::Borrowed(rejects) }.serialize(target)
     }
 }
 
@@ -151,9 +165,9 @@ pub fn write_batch(
 
 impl<'de> Deserialize<'de> for Batch {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(source)?;
-        let body: Cow<'_, [u8]> = Cow::Borrowed(raw.get().as_bytes());
-        Self::from_json(&body).map_err(serde::de::Error::custom)
+        let judged = Judged::deserialize(source)?;
+        let batch = Self::judge(judged.batch.get().as_bytes()).map_err(serde::de::Error::custom)?;
+        Ok(Self { rejected: judged.rejected, rejects: judged.rejects.into_owned(), ..batch })
     }
 }
 
@@ -181,9 +195,12 @@ mod tests {
 
     #[test]
     fn a_batch_survives_the_way_to_another_process() {
-        let batch = Batch::from_json(MINIMAL.as_bytes()).unwrap();
-        let text = serde_json::to_string(&batch).unwrap();
-        assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);
+        let bad = r#"{"drone_id":"d","profile_id":"p","run_id":"r","data":[7]}"#;
+        for body in [MINIMAL, bad] {
+            let batch = Batch::from_json(body.as_bytes()).unwrap();
+            let text = serde_json::to_string(&batch).unwrap();
+            assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 use awc::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api, KEY, Topology, on_both};
+use crate::client::{Answer, Api, KEY, on_both};
 use crate::profiles::MINIMAL;
 
 on_both!(
     a_batch_is_stored_once,
     the_minimal_batch_is_accepted,
+    one_bad_record_is_named_and_the_others_are_stored,
+    a_batch_of_bad_records_only_is_answered,
     packed_bodies_are_taken,
     an_unknown_profile_is_refused,
     records_can_be_filtered_and_read_as_lines,
@@ -55,9 +57,8 @@ async fn the_minimal_batch_is_accepted(api: Api) {
     assert_eq!(row.at("/items/0/measures/population/total"), 39_538_223);
 }
 
-#[actix_web::test]
-async fn one_bad_record_is_named_and_the_others_are_stored() {
-    let api = with_records(Api::start(Topology::Together).await).await;
+async fn one_bad_record_is_named_and_the_others_are_stored(api: Api) {
+    let api = with_records(api).await;
     let mut posted = batch("r2", 0, 10, 3);
     posted["data"][1]["measures"] = json!({"v": "text"});
     let receipt = api.post_json("/api/results", &posted).await;
@@ -65,9 +66,8 @@ async fn one_bad_record_is_named_and_the_others_are_stored() {
     assert_eq!(receipt.at("/rejects/0/index"), 1);
 }
 
-#[actix_web::test]
-async fn a_batch_of_bad_records_only_is_answered() {
-    let api = with_records(Api::start(Topology::Together).await).await;
+async fn a_batch_of_bad_records_only_is_answered(api: Api) {
+    let api = with_records(api).await;
     let mut posted = batch("r2", 0, 10, 1);
     posted["data"][0]["measures"] = json!({});
     let receipt = api.post_json("/api/results", &posted).await;
