@@ -50,6 +50,10 @@ impl Process {
     pub fn start(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
         command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // The repository's own profiles must not run in every test.
+        let none = std::env::temp_dir().join("chartly-no-profiles");
+        std::fs::create_dir_all(&none).expect("the temporary folder takes folders");
+        command.env("CHARTLY__NODE__PROFILES_DIR", none);
         command.env("CHARTLY_LOG", std::env::var("CHARTLY_LOG").unwrap_or_else(|_| "info".into()));
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
         let (lines, log) = mpsc::channel();

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Process, get, send, until};
 
@@ -28,15 +28,15 @@ async fn everything_is_there_within_ten_seconds() {
     let (mut demo, key) = demo(folder.path());
     let base = demo.url.clone();
 
-    let summary = until("three profiles have records", Duration::from_secs(10), async || {
+    let summary = until("three runs have ended and left records", Duration::from_secs(10), async || {
         let summary = get(&format!("{base}/api/results/summary")).await.json();
         let profiles = summary["profiles"].as_array()?.clone();
         let filled = profiles.iter().filter(|profile| profile["records"].as_u64() > Some(0)).count();
-        (filled == 3).then_some(summary)
+        (filled == 3 && summary["runs_by_state"]["succeeded"] == json!(3)).then_some(summary)
     })
     .await;
     assert!(begun.elapsed() < Duration::from_secs(10), "it took {:?}", begun.elapsed());
-    assert_eq!(summary["runs_by_state"]["failed"], Value::Null);
+    assert_eq!(summary["runs_by_state"]["failed"].as_u64().unwrap_or(0), 0, "{summary}");
 
     let table = report(&base, &key, chartly::sample::TABLE, "application/json").await;
     assert_eq!(table.status, 200, "{}", table.text());
