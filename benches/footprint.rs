@@ -15,7 +15,11 @@ fn main() {
         ready.push(time);
         idle.push(rss);
     }
-    println!("chartly serve: start to listening {:>5.0} ms, idle after 5 s {:>5.1} MiB RSS", median(&mut ready), median(&mut idle));
+    println!(
+        "chartly serve: start to listening {:>5.0} ms, idle after 5 s {:>5.1} MiB RSS",
+        median(&mut ready),
+        median(&mut idle)
+    );
     println!("chartly-drone, 100 profiles idle: {:>5.1} MiB RSS", actix_web::rt::System::new().block_on(drone()));
 }
 
@@ -38,7 +42,8 @@ async fn drone() -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let env = [("REGISTRY_API_KEY", KEY)];
     let data = folder.path().join("node");
-    let node = Process::chartly(&["serve", "--port", "0", "--drones", "0", "--data-dir", data.to_str().expect("text")], &env);
+    let node =
+        Process::chartly(&["serve", "--port", "0", "--drones", "0", "--data-dir", data.to_str().expect("text")], &env);
     for n in 0..100 {
         let yaml = format!(
             "id: idle-{n}\nname: idle\nversion: 1.0.0\nsource: {{ type: http_rest, url: \"http://127.0.0.1:9/{n}\", auth: none }}\n\

@@ -22,7 +22,10 @@ fn main() {
     let rounds = numbers.first().copied().unwrap_or(5);
     let records = numbers.get(1).copied().unwrap_or(200_000);
     let texts: Vec<String> = (0..records).map(record).collect();
-    println!("{records} records of {} bytes, posts of {PER_POST}, {CLIENTS} clients, {rounds} rounds in turn", texts[0].len());
+    println!(
+        "{records} records of {} bytes, posts of {PER_POST}, {CLIENTS} clients, {rounds} rounds in turn",
+        texts[0].len()
+    );
     let (mut raw, mut http) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         raw.push(raw_rate(&texts));
@@ -30,8 +33,10 @@ fn main() {
     }
     let (raw, http) = (median(&mut raw), median(&mut http));
     println!("raw SQLite, tuned, FULL      {:>9.0} records/s", raw.rate);
-    println!("over HTTP, durable, deduped  {:>9.0} records/s   server CPU {:.2} us/record   {:.0} bytes/record   peak {} MiB",
-        http.rate, http.cpu_us, http.bytes, http.peak_mib);
+    println!(
+        "over HTTP, durable, deduped  {:>9.0} records/s   server CPU {:.2} us/record   {:.0} bytes/record   peak {} MiB",
+        http.rate, http.cpu_us, http.bytes, http.peak_mib
+    );
     println!("ratio                        {:>9.2}", http.rate / raw.rate);
 }
 
@@ -53,8 +58,17 @@ fn record(i: usize) -> String {
     format!(
         "{{\"dims\":{{\"county\":\"{:03}\",\"indicator\":\"B19013_{:03}E\",\"period\":\"{:04}-{:02}\",\"source\":\"profile-{:04}-survey-of-communities\",\
          \"state\":\"{:02}\",\"tract\":\"{:06}\"}},\"measures\":{{\"count\":{},\"moe\":{},\"value\":{},\"weight\":{}}}}}",
-        i % 997, i % 61, 1990 + i % 34, 1 + i % 12, i / PER_POST % PROFILES, i % 57, i,
-        i % 100_000, (i % 500) as f64 + 0.25, i.wrapping_mul(2_654_435_761) % 1_000_000, i % 1_000,
+        i % 997,
+        i % 61,
+        1990 + i % 34,
+        1 + i % 12,
+        i / PER_POST % PROFILES,
+        i % 57,
+        i,
+        i % 100_000,
+        (i % 500) as f64 + 0.25,
+        i.wrapping_mul(2_654_435_761) % 1_000_000,
+        i % 1_000,
     )
 }
 
@@ -89,7 +103,12 @@ fn raw_rate(texts: &[String]) -> Figure {
 
 fn http_rate(texts: &[String]) -> Figure {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let env = [("REGISTRY_API_KEY", KEY), ("CHARTLY__HTTP__RATE_PER_SECOND", "1000000"), ("CHARTLY__HTTP__RATE_BURST", "1000000"), ("CHARTLY_LOG", "warn")];
+    let env = [
+        ("REGISTRY_API_KEY", KEY),
+        ("CHARTLY__HTTP__RATE_PER_SECOND", "1000000"),
+        ("CHARTLY__HTTP__RATE_BURST", "1000000"),
+        ("CHARTLY_LOG", "warn"),
+    ];
     let data = folder.path().to_str().expect("text");
     // The lines that say where it listens come at every log level.
     let node = Process::chartly(&["serve", "--port", "0", "--drones", "0", "--data-dir", data], &env);
@@ -99,7 +118,10 @@ fn http_rate(texts: &[String]) -> Figure {
             "id: bench-{n}\nname: bench\nversion: 1.0.0\nsource: {{ type: http_rest, url: \"http://127.0.0.1:9/\", auth: none }}\n\
              schedule: {{ enabled: false, interval: 1h }}\nmapping:\n  a: dims.a\n  v: measures.v\n"
         );
-        request(&mut TcpStream::connect(&address).expect("it listens"), &post("/api/profiles", "application/yaml", &yaml));
+        request(
+            &mut TcpStream::connect(&address).expect("it listens"),
+            &post("/api/profiles", "application/yaml", &yaml),
+        );
     }
     let posts: Vec<Vec<u8>> = texts.chunks(PER_POST).enumerate().map(|(n, part)| batch(n, part)).collect();
     let (cpu, begun) = (cpu_seconds(node.id()), Instant::now());
@@ -125,7 +147,11 @@ fn http_rate(texts: &[String]) -> Figure {
 }
 
 fn batch(n: usize, part: &[String]) -> Vec<u8> {
-    let mut body = format!("{{\"drone_id\":\"d\",\"profile_id\":\"bench-{}\",\"run_id\":\"run-{}\",\"seq\":{n},\"data\":[", n % PROFILES, n % PROFILES);
+    let mut body = format!(
+        "{{\"drone_id\":\"d\",\"profile_id\":\"bench-{}\",\"run_id\":\"run-{}\",\"seq\":{n},\"data\":[",
+        n % PROFILES,
+        n % PROFILES
+    );
     for (i, text) in part.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
         let _ = write!(body, "{comma}{text}");

@@ -34,9 +34,16 @@ async fn the_folder_is_watched() {
     assert_eq!(named(&base, "a").await.unwrap()["name"], json!("first"), "loaded before the node is ready");
 
     std::fs::write(&file, yaml("a", "second, longer")).unwrap();
-    until("the change is taken", SOON, async || named(&base, "a").await.filter(|view| view["name"] == "second, longer")).await;
+    until("the change is taken", SOON, async || {
+        named(&base, "a").await.filter(|view| view["name"] == "second, longer")
+    })
+    .await;
     let versions = get(&format!("{base}/api/profiles/a/versions")).await.json();
-    assert_eq!(versions.as_array().map_or_else(|| versions["items"].as_array().unwrap().len(), Vec::len), 2, "{versions}");
+    assert_eq!(
+        versions.as_array().map_or_else(|| versions["items"].as_array().unwrap().len(), Vec::len),
+        2,
+        "{versions}"
+    );
 
     std::fs::write(&file, "id: a\nname: [broken\n").unwrap();
     until("the fault is reported", SOON, async || {
