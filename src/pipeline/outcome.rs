@@ -12,7 +12,8 @@ use crate::domain::digest::Digest;
 use crate::domain::run::RunState;
 use crate::profiles::Profile;
 
-/// One execution of a profile.
+/// One execution of a profile. It holds secrets, so it is never shown.
+#[expect(missing_debug_implementations, reason = "it leads to secrets")]
 pub struct RunInput<'a> {
     pub profile: &'a Profile,
     /// What the last run of the same profile gave back.

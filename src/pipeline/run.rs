@@ -113,8 +113,8 @@ impl<'r> Run<'r> {
             match &plan.window {
                 None => self.list(values, None, sink).await?,
                 Some(window) => {
-                    for window in Windows::new(window, self.input.now_ms) {
-                        self.list(values, Some(window), sink).await?;
+                    for bounds in Windows::new(window, self.input.now_ms) {
+                        self.list(values, Some(bounds), sink).await?;
                     }
                 }
             }

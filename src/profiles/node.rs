@@ -173,11 +173,11 @@ impl<T: Read> Read for Entries<T> {
             mismatch(node, "a map", problems);
             return None;
         };
-        let entry = |member: &Member, problems: &mut Vec<Problem>| {
+        let mut entry = |member: &Member| {
             let key = At { value: member.key.clone(), place: member.place };
             T::read(&member.node, problems).map(|value| (key, value))
         };
-        Some(Self(members.iter().filter_map(|member| entry(member, problems)).collect()))
+        Some(Self(members.iter().filter_map(&mut entry).collect()))
     }
 }
 

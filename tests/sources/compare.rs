@@ -41,8 +41,8 @@ fn rounded(value: &Value) -> Value {
         }
         Value::Array(items) => items.iter().map(rounded).collect(),
         Value::Object(members) => {
-            let sorted: BTreeMap<&String, Value> = members.iter().map(|(key, value)| (key, rounded(value))).collect();
-            Value::Object(sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect::<Map<_, _>>())
+            let sorted: BTreeMap<&String, Value> = members.iter().map(|(key, inner)| (key, rounded(inner))).collect();
+            Value::Object(sorted.into_iter().map(|(key, inner)| (key.clone(), inner)).collect::<Map<_, _>>())
         }
         other => other.clone(),
     }

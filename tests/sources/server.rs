@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Folder with `serve.py` and the fixtures; `None` with a word to the reader where it is not at hand.
@@ -28,7 +28,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(folder: &PathBuf) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let mut process = Command::new("python3")
             .arg(folder.join("serve.py"))
             .arg(folder.join("fixtures/dev"))

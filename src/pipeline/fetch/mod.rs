@@ -7,6 +7,7 @@ mod inflate;
 mod rewrite;
 mod settings;
 
+use std::fmt;
 use std::time::Duration;
 
 use awc::http::header::{
@@ -34,6 +35,12 @@ const MAX_REDIRECTS: usize = 5;
 pub struct Fetcher {
     settings: FetchSettings,
     client: awc::Client,
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no answer.

@@ -21,7 +21,7 @@ pub fn holds(condition: &Condition, cells: &[Cell<'_>]) -> bool {
     }
 }
 
-#[expect(clippy::float_cmp, reason = "1 and 1.0 are meant to be equal, nothing beyond")]
+/// 1 and 1.0 are equal, nothing beyond.
 fn equal(operand: &Operand, text: &str) -> bool {
     *operand.text == *text || operand.number.is_some_and(|number| text.parse() == Ok(number))
 }

@@ -190,7 +190,7 @@ fn read_time(plan: &plan::Time, text: &str, cells: &[Cell<'_>]) -> Result<Readin
         Zone::Unsaid => Ok(reading),
         Zone::Named(zone) => time::place_local(reading, zone),
         Zone::Offset(slot) => {
-            let seconds = cell_text(cells[usize::from(*slot)]).and_then(|text| text.parse::<i32>().ok());
+            let seconds = cell_text(cells[usize::from(*slot)]).and_then(|ahead| ahead.parse::<i32>().ok());
             time::place_offset(reading, seconds.ok_or(TimeError::NoZone)?)
         }
     }

@@ -264,7 +264,7 @@ impl<'a> Scanner<'a> {
                 }
                 continue;
             }
-            let object = match self.value()? {
+            let inner = match self.value()? {
                 Token::Object => true,
                 Token::Array => false,
                 _ => continue,
@@ -273,7 +273,7 @@ impl<'a> Scanner<'a> {
                 return self.fail("nested too deep");
             }
             depth += 1;
-            open = open << 1 | u128::from(object);
+            open = open << 1 | u128::from(inner);
             first = true;
         }
     }

@@ -22,7 +22,7 @@ pub fn find_special(bytes: &[u8], at: usize) -> Option<usize> {
 fn specials(word: u64) -> u64 {
     let quote = word ^ (ONES * u64::from(b'"'));
     let backslash = word ^ (ONES * u64::from(b'\\'));
-    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
+    let zero_in = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     (zero_in(quote) | zero_in(backslash) | control) & HIGH
 }

@@ -178,7 +178,7 @@ impl<'a, 'p> Walker<'a, 'p> {
 
     fn push(&mut self, kind: Kind) -> Result<()> {
         if self.frames.len() >= MAX_DEPTH {
-            return Err(self.scanner.fail::<()>("nested too deep").unwrap_err().into());
+            return Ok(self.scanner.fail("nested too deep")?);
         }
         let start = self.scanner.offset().saturating_sub(1);
         self.frames.push(Frame { kind, first: true, index: 0, start });

@@ -52,14 +52,14 @@ fn conditions(document: &Document, scope: &mut Scope<'_>, notes: &mut Notes) -> 
 }
 
 fn policy(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> Policy {
-    let (path, message) = match source.failure.as_ref().map(|failure| &failure.value) {
+    let (failure, message) = match source.failure.as_ref().map(|failure| &failure.value) {
         Some(Failure::Path(path)) => (Some(path), None),
         Some(Failure::Full(full)) => (full.path.as_ref(), full.message.as_ref()),
         None => (None, None),
     };
     Policy {
         success: source.success.as_ref().and_then(|text| document_condition(text, scope, notes)),
-        failure: path.and_then(|path| document_slot(path, scope, notes)),
+        failure: failure.and_then(|path| document_slot(path, scope, notes)),
         message: message.or(source.message.as_ref()).and_then(|path| document_slot(path, scope, notes)),
     }
 }

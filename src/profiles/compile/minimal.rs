@@ -16,8 +16,8 @@ pub fn expand(document: &mut Document, notes: &mut Notes) {
         if let Some(name) = to.strip_prefix("dims.") {
             dims.push((At { value: name.to_owned(), place }, dim(name, source)));
         } else if let Some(name) = to.strip_prefix("measures.") {
-            let place = source.place;
-            measures.push((At { value: name.to_owned(), place }, At { value: Field::From(source), place }));
+            let field = At { place: source.place, value: Field::From(source) };
+            measures.push((At { value: name.to_owned(), place }, field));
         } else {
             let hint = "such as dims.geo.name or measures.population";
             notes.add_with_hint(

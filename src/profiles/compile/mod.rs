@@ -61,7 +61,7 @@ fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {
 fn version(document: &Document, notes: &mut Notes) -> String {
     const USUAL: &str = "1.0.0";
     let Some(version) = &document.version else { return USUAL.to_owned() };
-    let parts: Vec<&str> = version.value.splitn(2, ['-', '+']).next().unwrap_or("").split('.').collect();
+    let parts: Vec<&str> = version.value.split(['-', '+']).next().unwrap_or("").split('.').collect();
     let number = |part: &&str| !part.is_empty() && part.len() <= 9 && part.chars().all(|next| next.is_ascii_digit());
     if parts.len() != 3 || !parts.iter().all(number) || version.value.len() > 100 {
         let message = format!("{:?} is not a semantic version", version.value);
@@ -83,22 +83,22 @@ fn schedule(schedule: Option<&At<ScheduleDoc>>, notes: &mut Notes) -> (bool, Dur
         notes.add(said.map_or(schedule.place, |said| said.place), "the interval is at least 1s");
     }
     let jitter = doc.jitter.as_ref().map_or(MAX_JITTER.min(interval / 10), millis);
-    if let Some(said) = doc.jitter.as_ref().filter(|_| jitter > interval) {
-        notes.add(said.place, "the jitter is longer than the interval");
+    if let Some(long) = doc.jitter.as_ref().filter(|_| jitter > interval) {
+        notes.add(long.place, "the jitter is longer than the interval");
     }
     (doc.enabled.unwrap_or(true), interval, jitter)
 }
 
-fn limits(limits: Option<&At<LimitsDoc>>, notes: &mut Notes) -> Limits {
+fn limits(said: Option<&At<LimitsDoc>>, notes: &mut Notes) -> Limits {
     let usual = Limits::DEFAULT;
-    let Some(At { value: doc, .. }) = limits else { return usual };
-    let mut count = |said: Option<&At<u64>>, usual: u64| match said {
-        Some(said) if said.value == 0 => {
-            notes.add(said.place, "a limit is at least 1");
-            usual
+    let Some(At { value: doc, .. }) = said else { return usual };
+    let mut count = |limit: Option<&At<u64>>, default: u64| match limit {
+        Some(zero) if zero.value == 0 => {
+            notes.add(zero.place, "a limit is at least 1");
+            default
         }
-        Some(said) => said.value,
-        None => usual,
+        Some(number) => number.value,
+        None => default,
     };
     let limits = Limits {
         max_records: count(doc.max_records.as_ref(), usual.max_records),

@@ -32,12 +32,12 @@ impl Half {
 pub fn record(document: &Document, missing: &Missing, scope: &mut Scope<'_>, notes: &mut Notes) -> Record {
     let key = key(document, notes);
     let mut fields = Vec::new();
-    let mut half = |half: Half, entries: Option<&Entries<At<FieldDoc>>>, notes: &mut Notes| {
+    let mut half = |which: Half, entries: Option<&Entries<At<FieldDoc>>>| {
         let mut tree = Tree::default();
         for (name, doc) in entries.map_or(&[][..], |entries| &entries.0) {
-            let Some(path) = names(half, name, notes) else { continue };
-            let in_key = half == Half::Dims && key.contains(&path);
-            let Some(field) = field::compile(half, &path, in_key, doc, missing, scope, notes) else { continue };
+            let Some(path) = names(which, name, notes) else { continue };
+            let in_key = which == Half::Dims && key.contains(&path);
+            let Some(field) = field::compile(which, &path, in_key, doc, missing, scope, notes) else { continue };
             let index = u16::try_from(fields.len()).unwrap_or(u16::MAX);
             fields.push(field);
             if let Err(clash) = tree.insert(&path, index) {
@@ -46,8 +46,8 @@ pub fn record(document: &Document, missing: &Missing, scope: &mut Scope<'_>, not
         }
         tree.members()
     };
-    let dims = half(Half::Dims, document.dims.as_ref(), notes);
-    let measures = half(Half::Measures, document.measures.as_ref(), notes);
+    let dims = half(Half::Dims, document.dims.as_ref());
+    let measures = half(Half::Measures, document.measures.as_ref());
     check_size(&fields, document, notes);
     check_key(&key, &fields, document, notes);
     Record { fields, dims, measures }

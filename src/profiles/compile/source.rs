@@ -108,10 +108,9 @@ impl Holes<'_> {
     }
 
     fn named(&self, entries: &Entries<At<Scalars>>, notes: &mut Notes) -> Vec<(String, Vec<Template>)> {
-        let one = |(name, values): &(At<String>, At<Scalars>), notes: &mut Notes| {
-            (name.value.clone(), self.scalars(&values.value, notes))
-        };
-        entries.0.iter().map(|entry| one(entry, notes)).collect()
+        let mut one =
+            |(name, values): &(At<String>, At<Scalars>)| (name.value.clone(), self.scalars(&values.value, notes));
+        entries.0.iter().map(&mut one).collect()
     }
 }
 
@@ -141,8 +140,8 @@ pub fn request(source: &At<Source>, holes: &Holes<'_>, notes: &mut Notes) -> Opt
     check_url(url, &template, notes);
     let method = doc.method.unwrap_or(if doc.body.is_some() { Method::Post } else { Method::Get });
     let body = doc.body.as_ref().map_or(plan::Body::None, |body| self::body(body, holes, notes));
-    if let (Method::Get, Some(body)) = (method, &doc.body) {
-        notes.add(body.place, "a GET request has no body; set method: POST");
+    if let (Method::Get, Some(unused)) = (method, &doc.body) {
+        notes.add(unused.place, "a GET request has no body; set method: POST");
     }
     Some(Request {
         method,
@@ -158,7 +157,7 @@ pub fn request(source: &At<Source>, holes: &Holes<'_>, notes: &mut Notes) -> Opt
 /// The address with a sample in each hole must be a good one.
 fn check_url(text: &At<String>, template: &Template, notes: &mut Notes) {
     let part = |part: &Part| match part {
-        Part::Text(text) => text.clone(),
+        Part::Text(fixed) => fixed.clone(),
         Part::Hole(_) => "1".to_owned(),
     };
     let sample: String = template.parts.iter().map(part).collect();
@@ -181,7 +180,7 @@ fn check_url(text: &At<String>, template: &Template, notes: &mut Notes) {
     }
     let starts_with_hole = matches!(template.parts.first(), Some(Part::Hole(_)));
     let fixed: &str = match template.parts.first() {
-        Some(Part::Text(text)) => text,
+        Some(Part::Text(start)) => start,
         _ => "",
     };
     let host_end = fixed.find("://").and_then(|at| fixed[at + 3..].find(['/', '?', '#']));
@@ -246,10 +245,10 @@ fn json_template(value: &serde_json::Value, place: Place, holes: &Holes<'_>, not
             JsonTemplate::List(items.iter().map(|item| json_template(item, place, holes, notes)).collect())
         }
         serde_json::Value::Object(members) => {
-            let member = |(name, value): (&String, &serde_json::Value), notes: &mut Notes| {
-                (name.clone(), json_template(value, place, holes, notes))
+            let mut member = |(name, inner): (&String, &serde_json::Value)| {
+                (name.clone(), json_template(inner, place, holes, notes))
             };
-            JsonTemplate::Map(members.iter().map(|entry| member(entry, notes)).collect())
+            JsonTemplate::Map(members.iter().map(&mut member).collect())
         }
         fixed => JsonTemplate::Fixed(fixed.clone()),
     }

@@ -85,10 +85,8 @@ pub fn paging(source: &Source, notes: &mut Notes) -> Option<plan::Paging> {
         return None;
     };
     let size = doc.size.as_ref().map(|size| (doc.size_param.as_ref().map(|param| param.value.clone()), size.value));
-    if let Some(size) = &doc.size
-        && size.value == 0
-    {
-        notes.add(size.place, "a page of 0 rows never ends");
+    if let Some(zero) = doc.size.as_ref().filter(|rows| rows.value == 0) {
+        notes.add(zero.place, "a page of 0 rows never ends");
     }
     if let (Some(param), None) = (&doc.size_param, &doc.size) {
         notes.add(param.place, "size_param needs size");

@@ -86,26 +86,24 @@ document! {
 pub struct Json(pub serde_json::Value);
 
 impl Read for Json {
-    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
-        json(node, problems).map(Self)
+    fn read(node: &Node, _: &mut Vec<Problem>) -> Option<Self> {
+        Some(Self(json(node)))
     }
 }
 
-fn json(node: &Node, problems: &mut Vec<Problem>) -> Option<serde_json::Value> {
-    Some(match &node.value {
+fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),
         Value::Integer(number) => (*number).into(),
         Value::Decimal(number) => (*number).into(),
         Value::Text(text) => text.clone().into(),
-        Value::List(items) => items.iter().filter_map(|item| json(item, problems)).collect(),
+        Value::List(items) => items.iter().map(json).collect(),
         Value::Map(members) => {
-            let member = |member: &super::super::node::Member| {
-                json(&member.node, problems).map(|value| (member.key.clone(), value))
-            };
-            serde_json::Value::Object(members.iter().filter_map(member).collect())
+            let members = members.iter().map(|member| (member.key.clone(), json(&member.node)));
+            serde_json::Value::Object(members.collect())
         }
-    })
+    }
 }
 
 impl JsonSchema for Json {
