@@ -1,6 +1,8 @@
 //! What a node and a drone cost when nothing happens: memory, time to ready.
 //! `cargo bench --bench footprint` prints medians.
 
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -4,6 +4,8 @@
 //! `bin` > `node` > `actors`, `http`, `cli` > `clients`, `pipeline` > `profiles`, `store`, `reports`
 //! > `protocol` > `domain`, `runtime`, `settings`.
 
+#![cfg_attr(test, allow(clippy::shadow_unrelated, reason = "a test retells its steps"))]
+
 pub mod actors;
 pub mod cli;
 pub mod clients;

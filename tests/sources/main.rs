@@ -1,6 +1,8 @@
 //! The repository's profiles against recorded answers of their sources, over real sockets: the records are the
 //! expected ones, and no fault of a source ever makes a wrong or a doubled one.
 
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+
 mod compare;
 mod server;
 

@@ -1,5 +1,7 @@
 //! The promises of `docs/guarantees.md`, one file each. Every test here fails when its promise is broken.
 
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+
 // The eight promises, in their order.
 mod answers;
 mod bounds;
