@@ -10,9 +10,10 @@ use super::Sqlite;
 use super::job::{Bench, Write};
 use super::ledger::{Entry, RecordSet, first_seen};
 use super::names::intern;
-use super::placing::Placing;
+use super::placing::{Placed, Placing};
 use super::runs::{StoredRun, stored};
 use super::tenants::Tenant;
+use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
@@ -42,6 +43,8 @@ struct StoreBatch {
     /// Names the batch in its run.
     key: Vec<u8>,
     digest: [u8; 16],
+    /// Names the records alone, whatever the run.
+    content: Digest,
     /// Indices of the records, each key once.
     distinct: Vec<usize>,
 }
@@ -98,7 +101,8 @@ impl StoreBatch {
         let mut seen = HashSet::with_capacity(batch.records.len());
         let digests = batch.records.digests();
         let distinct = (0..digests.len()).filter(|index| seen.insert(digests[*index].key())).collect();
-        Self { tenant, batch, now_ms, key, digest, distinct }
+        let content = batch.records.content_digest();
+        Self { tenant, batch, now_ms, key, digest, content, distinct }
     }
 
     /// Profile, run, an earlier copy of the batch and the rows to come, in one question.
@@ -158,28 +162,51 @@ impl StoreBatch {
     async fn store(&self, bench: &mut Bench<'_>, found: Found) -> Result<Receipt, StoreError> {
         let profile = found.profile;
         let records = &self.batch.records;
-        let look_first = bench.memory.expects_known(profile);
-        let placing = Placing::new(records, &self.distinct, profile);
-        let placed = placing.place(bench.db, found.next_batch, look_first).await?;
-        if !self.distinct.is_empty() {
-            bench.memory.remember(profile, placed.inserted * 2 < self.distinct.len());
-        }
+        let placed = self.place(bench, profile, found.next_batch).await?;
         let known = records.len() - placed.inserted;
         let outcome =
             Outcome { inserted: count(placed.inserted)?, known: count(known)?, rejected: self.batch.rejected };
         let state_before = found.run.as_ref().map(|run| run.facts.state);
         let (batch, next_run, next_set) = (found.next_batch, found.next_run, found.next_set);
         let run = self.advance(bench.db, found, outcome).await?;
-        let run_row = run.save(bench.db, next_run, self.tenant, &self.batch.run_id).await?;
+        let run_row = run.row.unwrap_or(next_run);
         let is_last = run.facts.state.is_final();
         let seen = first_seen(bench, run_row, run.facts.batches, placed.rows, is_last).await?;
         let set = RecordSet::of(bench.db, &seen, placed.inserted > 0).await?;
         let (key, digest, now_ms) = (&self.key[..], &self.digest[..], self.now_ms);
         let seen = seen.len();
-        let entry =
-            Entry { batch, key, digest, outcome, now_ms, set, next_set, seen, run: &run, run_row, state_before };
+        let (tenant, run_id) = (self.tenant, &self.batch.run_id);
+        let entry = Entry {
+            batch,
+            key,
+            digest,
+            outcome,
+            now_ms,
+            set,
+            next_set,
+            seen,
+            tenant,
+            run_id,
+            run: &run,
+            run_row,
+            state_before,
+        };
         entry.write(bench.db).await?;
         Ok(self.receipt(outcome, false))
+    }
+
+    async fn place(&self, bench: &mut Bench<'_>, profile: i64, batch: i64) -> Result<Placed, StoreError> {
+        if self.distinct.is_empty() {
+            return Ok(Placed { rows: Vec::new(), inserted: 0 });
+        }
+        if let Some(rows) = bench.memory.rows_of(profile, self.content, self.distinct.len()) {
+            return Ok(Placed { rows, inserted: 0 });
+        }
+        let placing = Placing::new(&self.batch.records, &self.distinct, profile, batch);
+        let placed = placing.place(bench.db, bench.memory.expects_known(profile)).await?;
+        bench.memory.remember(profile, placed.inserted * 2 < self.distinct.len());
+        bench.memory.keep_rows(profile, self.content, &placed.rows);
+        Ok(placed)
     }
 
     /// The run with this batch taken in.

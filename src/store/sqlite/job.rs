@@ -56,13 +56,13 @@ pub(super) struct Pending<W: Write> {
     write: W,
     outcome: Option<Result<W::Output, StoreError>>,
     reply: oneshot::Sender<Result<W::Output, StoreError>>,
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl<W: Write> Pending<W> {
     pub(super) fn boxed(write: W, permit: Permit) -> (Box<dyn Job>, Reply<W::Output>) {
         let (reply, receiver) = oneshot::channel();
-        (Box::new(Self { write, outcome: None, reply, _permit: permit }), receiver)
+        (Box::new(Self { write, outcome: None, reply, permit }), receiver)
     }
 }
 
@@ -95,6 +95,8 @@ impl<W: Write> Job for Pending<W> {
                 _ => Err(error),
             },
         };
+        // First, so that whoever is answered finds room again.
+        drop(self.permit);
         // Whoever asked may have gone; the write stands all the same.
         let _ = self.reply.send(outcome);
     }

@@ -6,7 +6,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::job::Bench;
 use super::runs::StoredRun;
+use super::tenants::Tenant;
 use crate::domain::digest::Digest;
+use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::protocol::batch::MAX_RECORDS;
 use crate::store::error::StoreError;
@@ -85,35 +87,51 @@ pub(super) struct Entry<'a> {
     pub(super) next_set: i64,
     /// Records in the set.
     pub(super) seen: usize,
+    pub(super) tenant: Tenant,
+    pub(super) run_id: &'a RunId,
     pub(super) run: &'a StoredRun,
     pub(super) run_row: i64,
     /// The run's state before this batch, unless this is its first.
     pub(super) state_before: Option<RunState>,
 }
 
-const SET: &str = "INSERT INTO record_sets (id, digest, ids) VALUES (?, ?, ?)";
 /// No `?1`: the arguments of statements in one text are counted through.
-const BATCH_AND_COUNTERS: &str = "
+macro_rules! entry {
+    ($($set:literal)?) => {
+        concat!($($set,)? "
+    INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms, finished_ms,
+        received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET profile_digest = excluded.profile_digest, state = excluded.state,
+        started_ms = excluded.started_ms, finished_ms = excluded.finished_ms, received_ms = excluded.received_ms,
+        batches = excluded.batches, inserted = excluded.inserted, known = excluded.known,
+        rejected = excluded.rejected, requests = excluded.requests, bytes = excluded.bytes, rows = excluded.rows,
+        dropped = excluded.dropped, error = excluded.error;
     INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
     UPDATE counters SET records = records + ?, results = results + ?, running = running + ?,
         succeeded = succeeded + ?, unchanged = unchanged + ?, partial = partial + ?, failed = failed + ?,
-        last_run = ?, last_received_ms = max(coalesce(last_received_ms, ?), ?) WHERE profile = ?";
+        last_run = ?, last_received_ms = max(coalesce(last_received_ms, ?), ?) WHERE profile = ?")
+    };
+}
+
+const WITH_NEW_SET: &str = entry!("INSERT INTO record_sets (id, digest, ids) VALUES (?, ?, ?);");
+const WITHOUT_SET: &str = entry!();
 
 impl Entry<'_> {
     pub(super) async fn write(self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let set = match &self.set {
-            RecordSet::Empty => None,
-            RecordSet::Kept(row) => Some(*row),
+        let (set, query) = match &self.set {
+            RecordSet::Empty => (None, sqlx::query(WITHOUT_SET)),
+            RecordSet::Kept(row) => (Some(*row), sqlx::query(WITHOUT_SET)),
             RecordSet::New { digest, packed } => {
-                let query = sqlx::query(SET).bind(self.next_set).bind(&digest[..]).bind(&packed[..]);
-                query.execute(&mut *db).await?;
-                Some(self.next_set)
+                let query = sqlx::query(WITH_NEW_SET).bind(self.next_set).bind(&digest[..]).bind(&packed[..]);
+                (Some(self.next_set), query)
             }
         };
         let profile = self.run.profile;
         let Outcome { inserted, known, rejected } = self.outcome;
-        let query = sqlx::query(BATCH_AND_COUNTERS).bind(self.batch).bind(profile).bind(self.run_row);
+        let query = self.run.bind(query, self.run_row, self.tenant, self.run_id);
+        let query = query.bind(self.batch).bind(profile).bind(self.run_row);
         let query = query.bind(self.key).bind(self.digest).bind(inserted).bind(known).bind(rejected);
         let query = query.bind(set).bind(self.now_ms).bind(inserted).bind(self.seen as i64);
         let query = self.state_changes().into_iter().fold(query, |query, change| query.bind(change));

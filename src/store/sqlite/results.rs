@@ -11,7 +11,6 @@ use sqlx::sqlite::SqliteRow;
 use super::Sqlite;
 use super::lists::Pager;
 use super::tenants::Tenant;
-use super::texts::RECORDS_BY_ID;
 use crate::protocol::aggregator::{RecordFilter, RecordRow};
 use crate::protocol::batch::MAX_RECORDS;
 use crate::protocol::paging::{Page, PageRequest};
@@ -42,6 +41,11 @@ macro_rules! select_batches {
 const BATCHES_FROM: &str = select_batches!("b.id >= ?");
 const BATCHES_OF_PROFILE: &str = select_batches!("b.profile = ? AND b.id >= ?");
 const BATCHES_OF_RUN: &str = select_batches!("b.run = ? AND b.id >= ?");
+
+/// Binds: a JSON array of ids.
+const RECORDS_BY_ID: &str = "
+    SELECT r.id, r.body, r.batch, b.received_ms FROM json_each(?) wanted
+    CROSS JOIN records r ON r.id = wanted.value CROSS JOIN batches b ON b.id = r.batch";
 
 /// Which batches are gone through.
 enum Source {
@@ -180,20 +184,11 @@ impl Sqlite {
 
     async fn records_by_id(&self, ids: &[i64]) -> Result<HashMap<i64, StoredRecord>, StoreError> {
         let mut records = HashMap::with_capacity(ids.len());
-        let mut rest = ids;
-        while !rest.is_empty() {
-            let (size, text) = RECORDS_BY_ID.for_rows(rest.len());
-            let (chunk, further) = rest.split_at(size);
-            rest = further;
-            let query = chunk.iter().fold(sqlx::query(text), |query, id| query.bind(*id));
-            for row in query.fetch_all(&self.readers).await? {
-                let record = StoredRecord {
-                    body: row.try_get(1)?,
-                    first_batch: row.try_get(2)?,
-                    first_seen_ms: row.try_get(3)?,
-                };
-                records.insert(row.try_get(0)?, record);
-            }
+        let wanted = serde_json::to_string(ids).map_err(|error| StoreError::Engine(error.to_string()))?;
+        for row in sqlx::query(RECORDS_BY_ID).bind(wanted).fetch_all(&self.readers).await? {
+            let record =
+                StoredRecord { body: row.try_get(1)?, first_batch: row.try_get(2)?, first_seen_ms: row.try_get(3)? };
+            records.insert(row.try_get(0)?, record);
         }
         Ok(records)
     }

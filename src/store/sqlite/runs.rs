@@ -1,7 +1,7 @@
 //! Runs: the row behind a run's facts, one run, and the list of them, newest first.
 
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::Sqlite;
 use super::lists::Pager;
@@ -12,6 +12,8 @@ use crate::protocol::aggregator::{RunFilter, RunView};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
 use crate::store::run_facts::{RunFacts, state_number, state_of};
+
+type Bound<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
 
 /// A run's row. `row` is absent until it is saved for the first time.
 #[derive(Debug)]
@@ -35,35 +37,16 @@ impl StoredRun {
         })
     }
 
-    /// Inserts it as `next_row`, or updates it; gives its row.
-    pub(super) async fn save(
-        &self,
-        db: &mut SqliteConnection,
-        next_row: i64,
-        tenant: Tenant,
-        run_id: &RunId,
-    ) -> Result<i64, StoreError> {
+    /// Binds the columns of `runs` in their order.
+    pub(super) fn bind<'q>(&'q self, query: Bound<'q>, row: i64, tenant: Tenant, run_id: &'q RunId) -> Bound<'q> {
         let facts = &self.facts;
-        let row = self.row.unwrap_or(next_row);
-        let query = sqlx::query(SAVE).bind(row).bind(tenant.0).bind(run_id.as_str()).bind(self.profile);
+        let query = query.bind(row).bind(tenant.0).bind(run_id.as_str()).bind(self.profile);
         let query = query.bind(self.drone).bind(self.profile_digest).bind(state_number(facts.state));
         let query = query.bind(facts.started_ms).bind(facts.finished_ms).bind(facts.received_ms).bind(facts.batches);
         let query = query.bind(facts.inserted).bind(facts.known).bind(facts.rejected).bind(facts.requests);
-        let query = query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref());
-        query.execute(db).await?;
-        Ok(row)
+        query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref())
     }
 }
-
-const SAVE: &str = "
-    INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms, finished_ms,
-        received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET profile_digest = excluded.profile_digest, state = excluded.state,
-        started_ms = excluded.started_ms, finished_ms = excluded.finished_ms, received_ms = excluded.received_ms,
-        batches = excluded.batches, inserted = excluded.inserted, known = excluded.known,
-        rejected = excluded.rejected, requests = excluded.requests, bytes = excluded.bytes, rows = excluded.rows,
-        dropped = excluded.dropped, error = excluded.error";
 
 fn read_facts(row: &SqliteRow) -> Result<RunFacts, StoreError> {
     Ok(RunFacts {

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 /// The sizes, largest first; the last must be 1.
-const SIZES: [usize; 5] = [500, 100, 20, 4, 1];
+const SIZES: [usize; 5] = [200, 50, 20, 4, 1];
 
 /// One statement in every size.
 pub(super) struct Sized {
@@ -30,17 +30,6 @@ impl Sized {
 /// Binds for each row: profile, key, batch, body.
 pub(super) static INSERT_RECORDS: LazyLock<Sized> =
     LazyLock::new(|| Sized::new("INSERT OR IGNORE INTO records (profile, key, batch, body) VALUES ", "(?,?,?,?)", ""));
-
-/// Binds: profile, then the keys.
-pub(super) static FIND_KEYS: LazyLock<Sized> =
-    LazyLock::new(|| Sized::new("SELECT key, id FROM records WHERE profile = ? AND key IN (", "?", ")"));
-
-/// Binds: the ids.
-pub(super) static RECORDS_BY_ID: LazyLock<Sized> = LazyLock::new(|| {
-    let head =
-        "SELECT r.id, r.body, r.batch, b.received_ms FROM records r JOIN batches b ON b.id = r.batch WHERE r.id IN (";
-    Sized::new(head, "?", ")")
-});
 
 #[cfg(test)]
 mod tests {
