@@ -16,7 +16,7 @@ struct Spot {
 }
 
 impl Place {
-    /// The caller's own arbiter. It is not watched, and `Root::stop` leaves it running. Tests that pause the clock must
+    /// The caller's own arbiter. It is watched only on demand (`Root::watch`), and `Root::stop` leaves it running. Tests that pause the clock must
     /// place all their actors here, because a clock is paused per thread.
     ///
     /// # Panics

@@ -102,13 +102,22 @@ impl Root {
     /// Outside an actix system.
     pub fn place(&self, name: &str) -> io::Result<Place> {
         let (place, arbiter) = Place::launch(name)?;
+        lock(&self.0.places).arbiters.push((name.to_owned(), arbiter));
+        self.watch(&place)?;
+        Ok(place)
+    }
+
+    /// Has the watchdog watch a place that was not started here: the arbiter of the main thread.
+    ///
+    /// # Errors
+    /// When the watchdog's thread cannot be had.
+    pub fn watch(&self, place: &Place) -> io::Result<()> {
         let mut places = lock(&self.0.places);
         if places.pulses.is_empty() {
             watchdog::start(Arc::downgrade(&self.0), self.0.watch_policy.interval)?;
         }
         places.pulses.push(Pulse::new(place.clone()));
-        places.arbiters.push((name.to_owned(), arbiter));
-        Ok(place)
+        Ok(())
     }
 
     /// Starts an actor under guard. `make` runs on the place's thread; its panic gives the actor up at once, because it
@@ -184,7 +193,7 @@ impl Root {
     /// Ends all that is left, then the arbiters: actors finish what they have accepted, tasks are dropped. The order
     /// among actors is the node's matter ([`DrainSequence`](super::DrainSequence)); this is the last step.
     ///
-    /// Returns the names of what had not ended by the deadline.
+    /// Returns the names of what had not ended by the deadline. Call it from an arbiter that it does not stop.
     pub async fn stop(&self, deadline: Duration) -> Vec<String> {
         self.0.stopping.store(true, Ordering::SeqCst);
         let until = Instant::now() + deadline;

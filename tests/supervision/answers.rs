@@ -5,7 +5,7 @@ use std::time::Duration;
 use chartly::runtime::{AskError, OnGiveUp, Place, Policy, Root, State};
 use tokio::time::Instant;
 
-use crate::support::{Fault, Linger, Seed, Write, eventually, hush_injected_panics, policy, start};
+use crate::support::{Fault, Linger, Seed, Step, Write, eventually, hush_injected_panics, policy, start};
 
 /// A pause after the crash that is far longer than "at once".
 fn long_pause() -> Policy {
@@ -69,13 +69,16 @@ async fn an_actor_that_stopped_or_was_given_up_is_down() {
     hush_injected_panics();
     let root = Root::new();
     let contained = Policy { max_crashes: 0, on_give_up: OnGiveUp::Contain, ..policy() };
-    let lost = start(&root, &Place::current(), contained, &Seed::default());
+    let seed = Seed::default();
+    let lost = start(&root, &Place::current(), contained, &seed);
     let queued = lost.ask(Write::well(2));
     let (poison, queued) = tokio::join!(lost.ask(Write::failing(1, Fault::Handler)), queued);
     assert_eq!(poison, Err(AskError::Crashed));
     assert_eq!(queued, Err(AskError::Crashed), "what waits in the queue of a lost actor is told so");
     eventually("it is given up", || lost.vitals().state() == State::GaveUp).await;
     assert_eq!(lost.ask(Write::well(3)).await, Err(AskError::Down));
+    assert_eq!(seed.journal.times_of(Step::Stopped), [], "nothing runs on a broken state, not even stopped()");
+    assert_eq!(seed.log.entries(), [0; 0]);
 
     let stopped = start(&root, &Place::current(), policy(), &Seed::default());
     assert_eq!(stopped.stop(Duration::from_secs(1)).await, Ok(()));

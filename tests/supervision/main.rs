@@ -18,6 +18,7 @@ mod stress;
 
 // What the promises are made of.
 mod many_actors;
+mod panic_log;
 mod periodic;
 mod tasks;
 

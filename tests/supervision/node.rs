@@ -17,6 +17,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::support::{Block, Fault, Linger, Log, Seed, Write, Writer, hush_injected_panics, policy};
 
 const SCENARIO: &str = "SUPERVISION_SCENARIO";
+/// A node that has not ended by then will not; without this, a broken promise would hang the tests.
+const LIFETIME: Duration = Duration::from_secs(12);
+const OUTLIVED_EXIT_CODE: i32 = 99;
 const FOLDER: &str = "SUPERVISION_FOLDER";
 
 /// What befalls the node.
@@ -75,6 +78,10 @@ struct Node {
 /// Runs the node to its end and returns its exit code.
 pub(crate) fn run(scenario: Scenario) -> i32 {
     hush_injected_panics();
+    std::thread::spawn(|| {
+        std::thread::sleep(LIFETIME);
+        exit(OUTLIVED_EXIT_CODE);
+    });
     actix::System::new().block_on(async move {
         let folder = PathBuf::from(std::env::var(FOLDER).expect("set by the test"));
         let mut signals = signal(SignalKind::terminate()).expect("a signal handler");
@@ -147,7 +154,10 @@ async fn stop(node: Node, mut signals: Signal) -> bool {
     let steps = DrainSequence::new()
         .then("producer", async move { producer.stop(Duration::from_secs(1)).await })
         .then("storage", async move { storage.stop(Duration::from_secs(60)).await });
-    let report = steps.run(patience, async move { signals.recv().await.map_or((), |()| ()) }).await;
+    let second_signal = async move {
+        signals.recv().await;
+    };
+    let report = steps.run(patience, second_signal).await;
     for name in &report.finished {
         say(&format!("stopped {name}"));
     }

@@ -1,6 +1,14 @@
 //! Tickers: never two steps at once, armed exactly once per incarnation, and on the clock that tests pause.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::prelude::*;
 use chartly::runtime::{Periodic, Place, Root};
@@ -29,7 +37,7 @@ async fn a_slow_step_delays_the_next_and_never_overlaps_it() {
 #[actix::test]
 async fn jitter_lengthens_each_pause_within_its_bound() {
     tokio::time::pause();
-    let times = Rc::new(std::cell::RefCell::new(vec![Instant::now()]));
+    let times = Rc::new(RefCell::new(vec![Instant::now()]));
     let step = || {
         times.borrow_mut().push(Instant::now());
         std::future::ready(())
@@ -48,7 +56,7 @@ async fn jitter_lengthens_each_pause_within_its_bound() {
 
 /// Counts its ticks, also over restarts; a step takes a while.
 struct Ticking {
-    ticks: std::sync::Arc<std::sync::atomic::AtomicU32>,
+    ticks: Arc<AtomicU32>,
 }
 
 impl Actor for Ticking {
@@ -56,7 +64,7 @@ impl Actor for Ticking {
 
     fn started(&mut self, context: &mut Self::Context) {
         Periodic::every(Duration::from_secs(1)).at_once().run_in(context, |ticking, _| {
-            ticking.ticks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            ticking.ticks.fetch_add(1, Ordering::SeqCst);
             Box::pin(tokio::time::sleep(Duration::from_secs(1)).into_actor(ticking))
         });
     }
@@ -81,16 +89,18 @@ async fn an_actor_ticks_once_per_incarnation_also_after_crashes() {
     hush_injected_panics();
     tokio::time::pause();
     let root = Root::new();
-    let ticks = std::sync::Arc::default();
-    let shared = std::sync::Arc::clone(&ticks);
+    let ticks = Arc::default();
+    let shared = Arc::clone(&ticks);
     let ticking = root.start(&Place::current(), "ticking", policy(), move || Ticking { ticks: shared });
     for _ in 0..3 {
         ticking.ask(Crash).await.expect_err("it crashes");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let before = ticks.load(std::sync::atomic::Ordering::SeqCst);
+    let before = ticks.load(Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(100)).await;
-    let during = ticks.load(std::sync::atomic::Ordering::SeqCst) - before;
+    let during = ticks.load(Ordering::SeqCst) - before;
     assert!((49..=51).contains(&during), "{during} ticks in 100 s at one tick in 2 s");
-    ticking.stop(Duration::from_secs(1)).await.expect("a ticker does not hold up a stop");
+    let vitals = Arc::clone(ticking.vitals());
+    drop(ticking);
+    tokio::time::timeout(Duration::from_secs(1), vitals.ended()).await.expect("a ticker does not keep its actor alive");
 }

@@ -57,9 +57,17 @@ async fn the_queue_waits_while_the_state_is_loaded() {
     let seed = Seed { load_time: Duration::from_millis(300), ..Seed::default() };
     seed.log.append(7);
     let writer = start(&root, &Place::current(), policy(), &seed);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(writer.vitals().state(), State::Starting, "it is not running before it is loaded");
     assert_eq!(writer.ask(Write::well(8)).await, Ok(2), "the first message sees the loaded state");
+    assert_eq!(writer.vitals().state(), State::Running);
 
-    let (_, queued) = tokio::join!(writer.ask(Write::failing(9, Fault::Handler)), writer.ask(Write::well(10)));
+    let loading = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(writer.vitals().state(), State::Starting, "nor before it is loaded again");
+    };
+    let (_, queued, ()) =
+        tokio::join!(writer.ask(Write::failing(9, Fault::Handler)), writer.ask(Write::well(10)), loading);
     assert_eq!(queued, Ok(3), "so does what waited through a restart");
     let steps: Vec<Step> = seed.journal.steps().into_iter().map(|(_, step)| step).collect();
     assert_eq!(steps, [Step::Started, Step::Loaded, Step::Reset, Step::Started, Step::Loaded]);
@@ -103,4 +111,6 @@ async fn what_was_accepted_is_handled_though_the_last_handle_is_gone() {
     drop(writer);
     eventually("it ends by itself", || vitals.state() == State::Stopped).await;
     assert_eq!(seed.log.entries(), [2, 3]);
+    let rebuilt = (seed.journal.times_of(Step::Reset).len(), seed.journal.times_of(Step::Started).len());
+    assert_eq!(rebuilt, (1, 2), "by a rebuilt actor");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chartly::runtime::{AskError, Escalation, OnGiveUp, Reason, Root, WatchPolicy};
+use chartly::runtime::{AskError, Escalation, OnGiveUp, Place, Reason, Root, WatchPolicy};
 
 use crate::support::{Block, Seed, Write, eventually, policy, start};
 
@@ -49,19 +49,37 @@ async fn a_pause_within_the_patience_is_forgiven() {
 }
 
 #[actix::test]
-async fn an_arbiter_that_ends_is_escalated_and_its_actors_are_down() {
-    let root = impatient_root();
+async fn an_actor_whose_arbiter_ends_is_down_and_says_so() {
+    let root = Root::new();
     let place = root.place("doomed").expect("an arbiter");
     let writer = start(&root, &place, policy(), &Seed::default());
     assert_eq!(writer.ask(Write::well(1)).await, Ok(1));
-    root.spawn(&place, "saboteur", OnGiveUp::Contain, || async {
-        actix::Arbiter::current().stop();
-    });
-    assert_eq!(escalation(&root).await.reason, Reason::ArbiterLost);
+    end_arbiter(&root, &place);
+    let expected = Escalation { name: "writer".to_owned(), reason: Reason::ArbiterLost };
+    assert_eq!(escalation(&root).await, expected, "heard from the actor, before the watchdog looks");
     eventually("the actor is known to be lost", || writer.vitals().state().has_ended()).await;
     assert_eq!(writer.ask(Write::well(2)).await, Err(AskError::Down));
     let late = start(&root, &place, policy(), &Seed::default());
     assert_eq!(late.ask(Write::well(3)).await, Err(AskError::Down), "nothing can be started there any more");
+}
+
+#[actix::test]
+async fn an_arbiter_that_ends_is_escalated_though_nothing_ran_on_it() {
+    let root = impatient_root();
+    let place = root.place("doomed").expect("an arbiter");
+    end_arbiter(&root, &place);
+    let expected = Escalation { name: "doomed".to_owned(), reason: Reason::ArbiterLost };
+    assert_eq!(escalation(&root).await, expected);
+}
+
+#[actix::test]
+async fn the_arbiter_of_the_main_thread_is_watched_on_demand() {
+    let root = impatient_root();
+    root.watch(&Place::current()).expect("a watchdog");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(*root.escalated().borrow(), None);
+    std::thread::sleep(Duration::from_millis(800));
+    assert_eq!(escalation(&root).await.reason, Reason::ArbiterStuck { missed: 10 });
 }
 
 #[actix::test]
@@ -71,6 +89,14 @@ async fn an_orderly_stop_is_no_escalation() {
     let writer = start(&root, &place, policy(), &Seed::default());
     assert_eq!(writer.ask(Write::well(1)).await, Ok(1));
     assert_eq!(root.stop(Duration::from_secs(2)).await, Vec::<String>::new());
+    let late = start(&root, &place, policy(), &Seed::default());
+    assert_eq!(late.ask(Write::well(2)).await, Err(AskError::Down));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(*root.escalated().borrow(), None);
+}
+
+fn end_arbiter(root: &Root, place: &Place) {
+    root.spawn(place, "saboteur", OnGiveUp::Contain, || async {
+        actix::Arbiter::current().stop();
+    });
 }
