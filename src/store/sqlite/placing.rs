@@ -118,10 +118,10 @@ impl<'a> Placing<'a> {
         let found: Option<&str> = row.try_get(0)?;
         for pair in found.unwrap_or_default().split_terminator(',') {
             let parsed =
-                pair.split_once(' ').and_then(|(at, row)| Some((at.parse::<usize>().ok()?, row.parse().ok()?)));
-            let place = parsed.and_then(|(at, row)| Some((*places.get(at)?, row)));
-            let (place, row) = place.ok_or_else(|| StoreError::Engine(format!("{pair:?} is no place and row")))?;
-            self.rows[place] = row;
+                pair.split_once(' ').and_then(|(at, id)| Some((at.parse::<usize>().ok()?, id.parse().ok()?)));
+            let known = parsed.and_then(|(at, id)| Some((*places.get(at)?, id)));
+            let (place, id) = known.ok_or_else(|| StoreError::Engine(format!("{pair:?} is no place and row")))?;
+            self.rows[place] = id;
         }
         Ok(())
     }
