@@ -2,6 +2,7 @@
 //! expected ones, and no fault of a source ever makes a wrong or a doubled one.
 
 mod compare;
+mod hostile;
 mod server;
 
 use std::collections::BTreeMap;
@@ -31,8 +32,9 @@ const SOURCES: [Source; 8] = [
     ("fred_observations", "us-fred-treasury-yields", Some(("size: 10000", "size: 3"))),
 ];
 
-#[derive(Default)]
-struct Collected(Vec<String>);
+/// Keeps what a run gives.
+#[derive(Debug, Default)]
+pub struct Collected(pub Vec<String>);
 
 impl Sink for Collected {
     async fn accept(&mut self, records: Records) -> Result<(), SinkError> {
