@@ -12,6 +12,8 @@ mod request;
 mod run;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use fetch::{FetchSettings, Fetcher};

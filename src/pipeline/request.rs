@@ -225,16 +225,101 @@ impl Outgoing {
         Digest::of(&bytes)
     }
 
-    /// Takes the secret's value out of a text that goes to people.
+    /// Takes the secret's value out of a text that goes to people, however it is encoded.
     pub fn redact(&self, text: &str) -> String {
         let Some(secret) = &self.secret else { return text.to_owned() };
-        let value = secret.value.expose_secret();
-        let encoded = encode(value, COMPONENT);
-        text.replace(value, "[secret]").replace(&encoded, "[secret]")
+        spellings(secret.value.expose_secret())
+            .iter()
+            .fold(text.to_owned(), |text, spelling| text.replace(spelling, "[secret]"))
     }
+}
+
+/// The ways in which a URL may spell a text, the longest first.
+fn spellings(value: &str) -> Vec<String> {
+    let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let encoded = [encode(value, COMPONENT), encode(value, QUERY), form];
+    let lower = encoded.iter().map(|text| lower_escapes(text));
+    let mut all: Vec<String> = encoded.iter().cloned().chain(lower).chain([value.to_owned()]).collect();
+    all.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+    all.dedup();
+    all
+}
+
+/// `%2F` as `%2f`.
+fn lower_escapes(text: &str) -> String {
+    let mut digits = 0;
+    let lowered = text.chars().map(|next| match (next, digits) {
+        ('%', _) => {
+            digits = 2;
+            next
+        }
+        (_, 0) => next,
+        _ => {
+            digits -= 1;
+            next.to_ascii_lowercase()
+        }
+    });
+    lowered.collect()
 }
 
 /// Scheme, host and path: what may stand in messages and logs.
 pub fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::profiles::load;
+
+    fn outgoing(source: &str) -> Outgoing {
+        let text = format!("id: t\nsource: {source}\nrows: {{each: $}}\nmeasures: {{v: v}}\n");
+        let profile = load(&text).unwrap_or_else(|problems| panic!("{problems}"));
+        let secrets: BTreeMap<String, SecretString> = [("KEY".to_owned(), SecretString::from("a/b+c d"))].into();
+        let plan = profile.plan();
+        let filling = Filling { params: &plan.params, values: &plan.sets[0], window: None, now_ms: 1_705_276_800_000 };
+        build(plan, filling, &[("page".into(), "2".into())], &secrets).unwrap()
+    }
+
+    #[test]
+    fn queries_keep_what_rfc_3986_lets_stand() {
+        for (source, expected) in [
+            (
+                "{url: 'https://h/x', query: {get: 'NAME,B01', for: 'county:*', in: 'state:{s}', 'page[n]': [1, 2]}, for_each: [{s: '0 6&+'}]}",
+                "https://h/x?get=NAME,B01&for=county:*&in=state:0%206%26%2B&page%5Bn%5D=1&page%5Bn%5D=2&page=2",
+            ),
+            (
+                "{url: 'https://h/{a}/{+a}?q={a}', for_each: [{a: 'x/y?é'}]}",
+                "https://h/x%2Fy%3F%C3%A9/x/y?%C3%A9?q=x%2Fy%3F%C3%A9&page=2",
+            ),
+            (
+                "{url: 'https://h/BRA;IND/+x', query: {page: 1, day: '{now:%Y%m%d}', s: '{now:epoch_s}'}}",
+                "https://h/BRA;IND/+x?day=20240115&s=1705276800&page=2",
+            ),
+        ] {
+            assert_eq!(outgoing(source).url.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_however_it_is_spelt() {
+        let request = outgoing("{url: 'https://h/', auth: {secret: KEY, in: query, name: k}}");
+        for text in ["k=a/b+c d", "k=a%2Fb%2Bc%20d", "k=a%2fb%2bc%20d", "k=a/b%2Bc%20d", "k=a%2Fb%2Bc+d"] {
+            assert_eq!(request.redact(text), "k=[secret]", "{text}");
+        }
+        assert!(!request.url.as_str().contains("b"), "{}", request.url);
+        assert!(!format!("{request:?}").contains("a/b"));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_known_is_named() {
+        let profile =
+            load("id: t\nsource: {url: 'https://h/', auth: {secret: KEY, in: bearer}}\nmeasures: {v: v}\n").unwrap();
+        let plan = profile.plan();
+        let filling = Filling { params: &[], values: &[], window: None, now_ms: 0 };
+        let error = build(plan, filling, &[], &BTreeMap::new()).unwrap_err();
+        assert_eq!(error, "the secret KEY is not known to this drone; set it there");
+    }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
 mod compare;
+mod hostile;
 mod server;
 
 use std::collections::BTreeMap;
@@ -33,8 +34,9 @@ const SOURCES: [Source; 8] = [
     ("fred_observations", "us-fred-treasury-yields", Some(("size: 10000", "size: 3"))),
 ];
 
-#[derive(Default)]
-struct Collected(Vec<String>);
+/// Keeps what a run gives.
+#[derive(Debug, Default)]
+pub struct Collected(pub Vec<String>);
 
 impl Sink for Collected {
     async fn accept(&mut self, records: Records) -> Result<(), SinkError> {

@@ -5,6 +5,8 @@ mod number;
 mod tally;
 mod value;
 
+#[cfg(test)]
+pub use number::read as read_number;
 pub use tally::{Drop, Tally};
 use value::Written;
 
@@ -81,6 +83,3 @@ impl Writer<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

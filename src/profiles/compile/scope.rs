@@ -103,9 +103,6 @@ impl<'p> Scope<'p> {
     /// The slot of a path from the root of the answer, for what is judged once an answer.
     pub fn document_slot(&mut self, segments: &[Segment]) -> Result<Slot, String> {
         let node = self.descend(0, segments)?;
-        if self.node(node).level.is_some() {
-            return Err("it leads to the rows themselves".into());
-        }
         let slot = self.slot_at(node)?;
         if !self.document_slots.contains(&slot) {
             self.document_slots.push(slot);
@@ -225,6 +222,10 @@ impl<'p> Scope<'p> {
     fn slot_at(&mut self, node: NodeId) -> Result<Slot, String> {
         if let Some(slot) = self.node(node).slot {
             return Ok(slot);
+        }
+        let level = self.node(node).level.and_then(|level| self.levels.get(usize::from(level)));
+        if level.is_some_and(|level| !matches!(level.level.kind, LevelKind::Single)) {
+            return Err("it leads to the rows themselves; name a value inside".into());
         }
         let slot = self.new_slot()?;
         self.node(node).slot = Some(slot);
