@@ -109,6 +109,10 @@ impl Peer {
     fn unsent(&self, error: &SendRequestError) -> Fault {
         match error {
             SendRequestError::Connect(ConnectError::Timeout) => self.fault(Code::Unavailable, "no connection in time"),
+            // awc says this of a connection that was made, and ended before the answer did: it may have been handled.
+            SendRequestError::Connect(ConnectError::Disconnected) => {
+                self.fault(Code::BadPeer, "the exchange broke off")
+            }
             SendRequestError::Connect(error) => self.fault(Code::Unavailable, &format!("no connection: {error}")),
             SendRequestError::Url(error) => self.fault(Code::Unavailable, &format!("the URL is not usable: {error}")),
             SendRequestError::Timeout => self.fault(Code::Deadline, "no answer in time"),
