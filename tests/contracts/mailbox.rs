@@ -8,7 +8,7 @@ use actix::Handler;
 use chartly::actors::{Clients, Events, Registry, registry};
 use chartly::clients::{Client, Peer};
 use chartly::domain::ids::TenantId;
-use chartly::http::{Phase, Surface};
+use chartly::http::{Elsewhere, Phase, Surface};
 use chartly::protocol::call::Call;
 use chartly::protocol::fault::{Code, Fault, Retry};
 use chartly::protocol::registry::{ListBrokenFiles, PutMode, PutProfile};
@@ -32,6 +32,7 @@ async fn serve(root: &Root, clients: &Clients, test: impl AsyncFnOnce(SocketAddr
         admin_key: &KEY.into(),
         root,
         clients,
+        elsewhere: &Elsewhere::of(clients),
         events: &Events::default(),
         store: None,
         phase: phase.subscribe(),

@@ -31,7 +31,7 @@ async fn fill(side: &Side, said: &mut Answers) {
     }
 }
 
-fn spec(output: Value) -> Value {
+fn spec(output: &Value) -> Value {
     json!({"join": ["dims.n"], "output": output, "inputs": [
         {"profile_id": "left", "measure": "measures.v"},
         {"profile_id": "right", "measure": "measures.v"},
@@ -48,19 +48,19 @@ async fn run(side: &Side, said: &mut Answers, spec: Value) -> ReportView {
 
 pub async fn run_report(side: &Side, said: &mut Answers) {
     fill(side, said).await;
-    let inner = run(side, said, spec(json!({"type": "table"}))).await;
+    let inner = run(side, said, spec(&json!({"type": "table"}))).await;
     assert_eq!((inner.result.matched, inner.result.inputs[1].duplicates), (3, 1));
     let Answer::Table { rows, .. } = inner.result.answer else { panic!("asked for a table") };
     assert_eq!((rows[0].key.as_slice(), &rows[0].values), (["n0".to_owned()].as_slice(), &vec![Some(1.0), Some(3.5)]));
 
-    let outer = run(side, said, spec(json!({"type": "table", "keep": "outer"}))).await;
+    let outer = run(side, said, spec(&json!({"type": "table", "keep": "outer"}))).await;
     let Answer::Table { rows, .. } = outer.result.answer else { panic!("asked for a table") };
     assert_eq!(rows[3].values, [None, Some(1e300)]);
 
-    let correlation = run(side, said, spec(json!({"type": "correlation", "method": "pearson"}))).await;
+    let correlation = run(side, said, spec(&json!({"type": "correlation", "method": "pearson"}))).await;
     let Answer::Correlation { pairs, .. } = correlation.result.answer else { panic!("asked for a correlation") };
     assert!(pairs[0].n == 3 && pairs[0].r.is_some_and(|r| r > 0.9), "{pairs:?}");
-    let mut too_few = spec(json!({"type": "correlation"}));
+    let mut too_few = spec(&json!({"type": "correlation"}));
     too_few["join"] = json!(["dims.n", "dims.nowhere"]);
     let too_few = run(side, said, too_few).await;
     let Answer::Correlation { pairs, .. } = too_few.result.answer else { panic!("asked for a correlation") };
@@ -70,7 +70,7 @@ pub async fn run_report(side: &Side, said: &mut Answers) {
 
 async fn refusals(side: &Side, said: &mut Answers) {
     let reporter = &side.clients.reporter;
-    let mut wrong = spec(json!({"type": "table"}));
+    let mut wrong = spec(&json!({"type": "table"}));
     wrong["inputs"][1]["measure"] = json!("dims.v");
     wrong["window"] = json!({"limit": 100_001});
     let fault = said.ask(reporter, message(wrong)).await.unwrap_err();
@@ -78,11 +78,11 @@ async fn refusals(side: &Side, said: &mut Answers) {
     assert!(fault.places.iter().any(|place| place.at == "inputs[1].measure"), "{fault:?}");
     assert!(fault.places.len() >= 2, "{fault:?}");
 
-    let mut twice = spec(json!({"type": "table"}));
+    let mut twice = spec(&json!({"type": "table"}));
     twice["inputs"][1]["on_duplicate"] = json!("error");
     let fault = said.ask(reporter, message(twice)).await.unwrap_err();
     assert_eq!(fault.code, Code::InvalidReport, "{fault:?}");
-    let mut unknown = spec(json!({"type": "table"}));
+    let mut unknown = spec(&json!({"type": "table"}));
     unknown["inputs"][0]["profile_id"] = json!("nobody");
     said.refused(reporter, message(unknown), Code::UnknownProfile, &["profile_id"]).await;
 }
@@ -93,7 +93,7 @@ pub async fn get_report(side: &Side, said: &mut Answers) {
     let fault = said.refused(reporter, get("no-such"), Code::UnknownReport, &[]).await;
     assert!(fault.detail.contains("no-such"), "{fault}");
     fill(side, said).await;
-    let made = run(side, said, spec(json!({"type": "table", "keep": "outer"}))).await;
+    let made = run(side, said, spec(&json!({"type": "table", "keep": "outer"}))).await;
     assert_eq!(said.ask(reporter, get(&made.report_id)).await.unwrap(), made);
     let elsewhere = GetReport { tenant: TenantId::parse("other").unwrap(), ..get("no-such") };
     said.refused(reporter, elsewhere, Code::UnknownReport, &[]).await;
@@ -107,7 +107,7 @@ pub async fn list_reports(side: &Side, said: &mut Answers) {
     let mut made = Vec::new();
     for output in [json!({"type": "table"}), json!({"type": "correlation"}), json!({"type": "table", "keep": "outer"})]
     {
-        made.push(run(side, said, spec(output)).await.report_id);
+        made.push(run(side, said, spec(&output)).await.report_id);
     }
     let first = said.ask(reporter, list(Some(2), None)).await.unwrap();
     let second = said.ask(reporter, list(Some(2), first.next.clone())).await.unwrap();
