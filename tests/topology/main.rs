@@ -8,6 +8,7 @@ mod support;
 
 mod events;
 mod layout;
+mod metrics;
 mod outage;
 mod same_answers;
 mod scenario;
