@@ -1,19 +1,24 @@
 //! What happens, told to whoever listens (the gateway's event stream). A listener that is too slow loses the oldest
 //! events, never holds anyone up.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 /// Events kept for a slow listener.
 const BACKLOG: usize = 256;
 
+/// A word of ours; owned where it came from another process.
+type Word = Cow<'static, str>;
+
 /// Something that happened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    Run { run_id: String, profile_id: String, drone_id: String, state: &'static str, inserted: u32, known: u32 },
-    Drone { drone_id: String, state: &'static str },
-    Profile { profile_id: String, change: &'static str },
+    Run { run_id: String, profile_id: String, drone_id: String, state: Word, inserted: u32, known: u32 },
+    Drone { drone_id: String, state: Word },
+    Profile { profile_id: String, change: Word },
 }
 
 impl Event {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::{Method, StatusCode};
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::tls::client_config;
@@ -106,9 +107,36 @@ impl Peer {
         outcome.unwrap_or_else(|_| Err(self.fault(Code::Deadline, "no answer in time")))
     }
 
+    /// Opens a stream that answers for as long as it likes; only its beginning has a deadline.
+    pub async fn watch(
+        &self,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<impl Stream<Item = Result<Bytes, Fault>> + Unpin + use<>, Fault> {
+        let http = HTTP.with(awc::Client::clone);
+        let mut request = http.get(format!("{}{path}", self.base)).timeout(deadline).no_decompress();
+        if let Some(key) = &self.key {
+            request = request.insert_header(("x-api-key", key.expose_secret()));
+        }
+        let mut response = request.send().await.map_err(|error| self.unsent(&error))?;
+        if !response.status().is_success() {
+            let status = response.status();
+            let body = response.body().limit(MAX_REPLY_BYTES).await.unwrap_or_default();
+            return Err(fault_in(&Reply { status, body }));
+        }
+        let peer = self.clone();
+        Ok(response.map(move |piece| {
+            piece.map_err(|error| peer.fault(Code::BadPeer, &format!("the stream broke off: {error}")))
+        }))
+    }
+
     fn unsent(&self, error: &SendRequestError) -> Fault {
         match error {
             SendRequestError::Connect(ConnectError::Timeout) => self.fault(Code::Unavailable, "no connection in time"),
+            // awc says this of a connection that was made, and ended before the answer did: it may have been handled.
+            SendRequestError::Connect(ConnectError::Disconnected) => {
+                self.fault(Code::BadPeer, "the exchange broke off")
+            }
             SendRequestError::Connect(error) => self.fault(Code::Unavailable, &format!("no connection: {error}")),
             SendRequestError::Url(error) => self.fault(Code::Unavailable, &format!("the URL is not usable: {error}")),
             SendRequestError::Timeout => self.fault(Code::Deadline, "no answer in time"),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::area::area;
+use super::metrics::{self, Totals};
 use super::node::{NodeView, Phase};
 use super::problem::HttpError;
 use crate::protocol::fault::{Code, Fault};
@@ -16,12 +17,14 @@ area!(show_health, show_ready, show_metrics);
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
-    /// `ok`, or `degraded` while a part restarts or was given up.
+    /// `ok`, or `degraded` while a part restarts or was given up, or a role elsewhere does not answer.
     status: &'static str,
     phase: Phase,
     version: &'static str,
     uptime_s: u64,
     parts: Vec<Part>,
+    /// Roles that run elsewhere and do not answer.
+    away: Vec<&'static str>,
 }
 
 /// One supervised part of the node.
@@ -46,10 +49,16 @@ async fn show_health(node: web::Data<NodeView>) -> impl Responder {
         state: vitals.state,
         restarts: vitals.restarts,
     });
-    let (parts, problems): (Vec<_>, _) = (parts.collect(), node.problems());
-    let status = if problems.is_empty() { "ok" } else { "degraded" };
-    let uptime_s = node.started.elapsed().as_secs();
-    no_store(HttpResponse::Ok().json(Health { status, phase: node.phase(), version: node.version, uptime_s, parts }))
+    let away: Vec<_> = node.elsewhere.away().iter().map(|away| away.role.as_str()).collect();
+    let is_well = node.problems().is_empty() && away.is_empty();
+    no_store(HttpResponse::Ok().json(Health {
+        status: if is_well { "ok" } else { "degraded" },
+        phase: node.phase(),
+        version: node.version,
+        uptime_s: node.started.elapsed().as_secs(),
+        parts: parts.collect(),
+        away,
+    }))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,11 +76,21 @@ async fn show_ready(node: web::Data<NodeView>) -> Result<impl Responder, HttpErr
     Ok(no_store(HttpResponse::Ok().json(Ready { ready: true })))
 }
 
-/// Metrics in the text form of Prometheus.
+/// Metrics in the text form of Prometheus: requests and records, the supervised actors, the store, the roles elsewhere.
 #[utoipa::path(tag = "node", responses((status = 200, body = String, content_type = "text/plain")))]
 #[get("/metrics")]
-async fn show_metrics(handle: web::Data<PrometheusHandle>) -> impl Responder {
-    no_store(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
+async fn show_metrics(
+    handle: web::Data<PrometheusHandle>,
+    node: web::Data<NodeView>,
+    totals: web::Data<Totals>,
+) -> impl Responder {
+    let mut text = handle.render();
+    metrics::write_parts(&mut text, &node.root.vitals(), &totals);
+    if let Some(store) = node.store_vitals() {
+        metrics::write_store(&mut text, &store);
+    }
+    metrics::write_peers(&mut text, &node.elsewhere.roles());
+    no_store(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
 fn no_store(mut answer: HttpResponse) -> HttpResponse {

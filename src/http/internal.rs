@@ -6,14 +6,17 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 
 use super::extract::Json;
+use super::live::{EVENTS_ROUTE, Live};
 use super::problem::HttpError;
+use super::routes::live::stream;
 use crate::actors::{Aggregator, Clients, Coordinator, Registry, Reporter};
 use crate::clients::Client;
 use crate::protocol::call::Call;
 use crate::protocol::{aggregator, coordinator, registry, reporter};
 
-/// Serves every role that `clients` knows to be local.
-pub(super) fn routes(config: &mut ServiceConfig, clients: &Clients) {
+/// Serves every role that `clients` knows to be local, and what they tell.
+pub(super) fn routes(config: &mut ServiceConfig, clients: &Clients, own: &Live) {
+    serve_events(config, own);
     serve_registry(config, &clients.registry);
     serve_coordinator(config, &clients.coordinator);
     serve_aggregator(config, &clients.aggregator);
@@ -46,6 +49,15 @@ role!(serve_aggregator, Aggregator:
     aggregator::GetRun, aggregator::GetSummary,
 );
 role!(serve_reporter, Reporter: reporter::RunReportSpec, reporter::GetReport, reporter::ListReports);
+
+fn serve_events(config: &mut ServiceConfig, own: &Live) {
+    let live = own.clone();
+    let answer = move || {
+        let live = live.clone();
+        async move { stream(&live).map_err(HttpError) }
+    };
+    config.service(web::resource(EVENTS_ROUTE).route(web::get().to(answer)));
+}
 
 fn serve<A, M>(config: &mut ServiceConfig, client: &Client<A>)
 where

@@ -18,10 +18,15 @@ use crate::protocol::fault::{Code, Fault};
 /// A comment this often keeps the connection open through proxies, and finds the watchers that are gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Where another process of ours listens to what happens in this one.
+pub const EVENTS_ROUTE: &str = "/internal/events";
+
 /// Gives watchers their seats. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Live {
     events: Events,
+    /// What other processes tell.
+    relayed: Events,
     seats: Arc<Semaphore>,
     max_watchers: usize,
     phase: watch::Receiver<Phase>,
@@ -30,7 +35,15 @@ pub struct Live {
 impl Live {
     /// Streams end when the node stops, so that they do not hold it up.
     pub fn new(events: Events, max_watchers: usize, phase: watch::Receiver<Phase>) -> Self {
-        Self { events, seats: Arc::new(Semaphore::new(max_watchers)), max_watchers, phase }
+        let seats = Arc::new(Semaphore::new(max_watchers));
+        Self { events, relayed: Events::default(), seats, max_watchers, phase }
+    }
+
+    /// Tells these too. Only to people: were they told to other processes, two that listen to each other would never
+    /// come to an end.
+    #[must_use]
+    pub fn with_relayed(self, relayed: Events) -> Self {
+        Self { relayed, ..self }
     }
 
     /// The events from now on, in the form of `text/event-stream`.
@@ -40,6 +53,8 @@ impl Live {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let watcher = Watcher {
             events: self.events.subscribe(),
+            relayed: self.relayed.subscribe(),
+            _relayed: self.relayed.clone(),
             phase: self.phase.clone(),
             heartbeat,
             told: 0,
@@ -57,6 +72,9 @@ impl Live {
 
 struct Watcher {
     events: broadcast::Receiver<Event>,
+    relayed: broadcast::Receiver<Event>,
+    /// Nobody may relay anything, which does not end the stream.
+    _relayed: Events,
     phase: watch::Receiver<Phase>,
     heartbeat: Interval,
     told: u64,
@@ -73,6 +91,7 @@ impl Watcher {
         let event = tokio::select! {
             () = stopping(&mut self.phase) => return None,
             event = self.events.recv() => event,
+            event = self.relayed.recv() => event,
             _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": still here\n\n")),
         };
         self.written(event)
@@ -110,7 +129,7 @@ mod tests {
     }
 
     fn event(profile_id: &str) -> Event {
-        Event::Profile { profile_id: profile_id.into(), change: "put" }
+        Event::Profile { profile_id: profile_id.into(), change: "put".into() }
     }
 
     #[actix_web::test]

@@ -7,11 +7,13 @@ pub mod auth;
 pub mod body;
 pub mod context;
 pub mod docs;
+pub mod elsewhere;
 pub mod etag;
 pub mod extract;
 pub mod health;
 mod internal;
 pub mod live;
+pub mod metrics;
 pub mod middleware;
 pub mod node;
 pub mod openapi;
@@ -26,6 +28,7 @@ pub mod surface;
 #[cfg(test)]
 mod testkit;
 
+pub use elsewhere::Elsewhere;
 pub use node::Phase;
 pub use startup::Bound;
 pub use surface::Surface;

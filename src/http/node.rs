@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
+use super::elsewhere::Elsewhere;
 use crate::runtime::{Root, State, VitalsSnapshot};
 use crate::store::{Store, StoreVitals};
 
@@ -37,6 +38,7 @@ pub struct NodeView {
     /// All roles; those that this process neither runs nor asks are left out.
     pub roles: Arc<[RolePlace]>,
     pub root: Root,
+    pub elsewhere: Elsewhere,
     pub phase: watch::Receiver<Phase>,
     /// Absent where this process has no store.
     pub store: Option<Store>,

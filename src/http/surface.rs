@@ -8,7 +8,9 @@ use actix_web::web::{self, Data};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
+use super::elsewhere::Elsewhere;
 use super::live::Live;
+use super::metrics::Totals;
 use super::node::{NodeView, Phase, RolePlace};
 use super::startup::{Bound, Listen, Routes, bind};
 use super::state::AppState;
@@ -20,6 +22,9 @@ use crate::settings::{Role, Settings};
 use crate::store::Store;
 use crate::telemetry;
 
+/// Other processes that may listen to the events of this one.
+const MAX_LISTENING_PROCESSES: usize = 64;
+
 /// What the node gives. Nothing here is started or stopped by the server.
 #[derive(Debug)]
 pub struct Surface<'a> {
@@ -27,6 +32,8 @@ pub struct Surface<'a> {
     pub admin_key: &'a SecretString,
     pub root: &'a Root,
     pub clients: &'a Clients,
+    /// What is known of those that are remote.
+    pub elsewhere: &'a Elsewhere,
     pub events: &'a Events,
     /// Absent where this process has none.
     pub store: Option<&'a Store>,
@@ -51,8 +58,9 @@ impl Surface<'_> {
     fn node_routes(&self) -> io::Result<Routes> {
         let node = Data::new(self.view());
         let metrics = Data::new(telemetry::install_metrics().map_err(io::Error::other)?);
+        let totals = Data::new(Totals::default());
         Ok(Arc::new(move |config| {
-            config.app_data(node.clone()).app_data(metrics.clone());
+            config.app_data(node.clone()).app_data(metrics.clone()).app_data(totals.clone());
             config.configure(health::routes);
         }))
     }
@@ -61,11 +69,12 @@ impl Surface<'_> {
     fn role_routes(&self) -> Routes {
         let clients = Data::new(self.clients.clone());
         let live = Live::new(self.events.clone(), self.settings.http.max_event_subscribers, self.phase.clone());
-        let live = Data::new(live);
+        let own = Live::new(self.events.clone(), MAX_LISTENING_PROCESSES, self.phase.clone());
+        let live = Data::new(live.with_relayed(self.elsewhere.events().clone()));
         let is_gateway = self.settings.node.roles.holds(Role::Gateway);
         Arc::new(move |config: &mut web::ServiceConfig| {
             config.app_data(clients.clone()).app_data(live.clone());
-            config.configure(|config| internal::routes(config, &clients));
+            config.configure(|config| internal::routes(config, &clients, &own));
             if is_gateway {
                 config.configure(routes::all).configure(docs::routes).configure(docs::files);
             }
@@ -78,6 +87,7 @@ impl Surface<'_> {
             started: Instant::now(),
             roles: self.places().into(),
             root: self.root.clone(),
+            elsewhere: self.elsewhere.clone(),
             phase: self.phase.clone(),
             store: self.store.cloned(),
         }

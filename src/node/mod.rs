@@ -16,9 +16,9 @@ use tokio::sync::watch;
 
 use crate::actors::Events;
 use crate::actors::drone::Drone;
-use crate::http::{Phase, Surface};
+use crate::http::{Elsewhere, Phase, Surface};
 use crate::runtime::{DrainSequence, OnGiveUp, Periodic, Place, Root};
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 use crate::store::{Store, StoreSettings};
 use crate::telemetry;
 
@@ -60,6 +60,7 @@ impl Node {
             None => roles::Local::default(),
         };
         let clients = roles::clients(&local, &settings.peers, &key.key);
+        let elsewhere = Elsewhere::of(&clients);
 
         let (phase, phases) = watch::channel(Phase::Starting);
         let surface = Surface {
@@ -67,6 +68,7 @@ impl Node {
             admin_key: &key.key,
             root: &root,
             clients: &clients,
+            elsewhere: &elsewhere,
             events: &events,
             store: store.as_ref(),
             phase: phases,
@@ -79,6 +81,10 @@ impl Node {
         let server = bound.server.handle();
         serve(&root, bound.server);
         keep_metrics(&root)?;
+        // Only the gateway asks other roles.
+        if settings.node.roles.holds(Role::Gateway) {
+            elsewhere.watch(&root, &Place::current());
+        }
 
         let drones = drones::embed(&root, &settings, address, &key.key).await?;
         phase.send_replace(Phase::Serving);

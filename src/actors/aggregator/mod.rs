@@ -44,7 +44,7 @@ impl Aggregator {
                 run_id: receipt.run_id.to_string(),
                 profile_id: profile.to_string(),
                 drone_id: drone.to_string(),
-                state,
+                state: state.into(),
                 inserted: receipt.inserted,
                 known: receipt.known,
             });

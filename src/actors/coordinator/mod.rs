@@ -84,7 +84,7 @@ impl Coordinator {
             DroneState::Offline => "offline",
         };
         tracing::info!(drone = %drone_id, state, "drone");
-        self.seed.events.publish(Event::Drone { drone_id: drone_id.to_string(), state });
+        self.seed.events.publish(Event::Drone { drone_id: drone_id.to_string(), state: state.into() });
     }
 
     /// Looks at leases, saves beats, takes in profile changes.

@@ -110,7 +110,7 @@ impl Registry {
 
 impl Seed {
     fn tell(&self, id: &ProfileId, change: &'static str) {
-        self.events.publish(Event::Profile { profile_id: id.to_string(), change });
+        self.events.publish(Event::Profile { profile_id: id.to_string(), change: change.into() });
     }
 }
 

@@ -7,6 +7,7 @@ use crate::http::area::area;
 use crate::http::live::Live;
 use crate::http::problem::HttpError;
 use crate::http::query::Params;
+use crate::protocol::fault::Fault;
 
 area!(watch_events);
 
@@ -16,6 +17,11 @@ area!(watch_events);
 #[get("/api/events")]
 async fn watch_events(live: web::Data<Live>, request: HttpRequest) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
+    Ok(stream(&live)?)
+}
+
+/// The events from now on, as an answer.
+pub fn stream(live: &Live) -> Result<HttpResponse, Fault> {
     let mut answer = HttpResponse::Ok();
     answer.content_type("text/event-stream");
     // Neither packed nor gathered on the way: an event is of use at once or not at all.

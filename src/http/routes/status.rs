@@ -16,6 +16,7 @@ use crate::protocol::coordinator::{DroneStats, GetDroneStats};
 use crate::protocol::fault::Fault;
 use crate::protocol::registry::{BrokenFile, ListBrokenFiles};
 use crate::runtime::{PlaceSnapshot, VitalsSnapshot};
+use crate::settings::Role;
 use crate::store::StoreVitals;
 
 area!(show_status);
@@ -61,6 +62,9 @@ async fn show_status(
         clients.aggregator.ask(GetSummary { tenant: tenant.clone() }),
     );
     let mut problems = node.problems();
+    // The others are asked here; nothing cheap can be asked of the reporter.
+    let reporter = node.elsewhere.away().into_iter().find(|away| away.role == Role::Reporter);
+    problems.extend(reporter.map(|away| format!("the reporter does not answer: {}", away.reason)));
     let drones = keep(drones, "coordinator", &mut problems);
     let broken_files = keep(broken_files, "registry", &mut problems).unwrap_or_default();
     let mut results = keep(results, "aggregator", &mut problems);

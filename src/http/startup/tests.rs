@@ -9,7 +9,9 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::domain::ids::ProfileId;
+use crate::http::elsewhere::Elsewhere;
 use crate::http::extract::{Caller, Json, PathId};
+use crate::http::metrics::Totals;
 use crate::http::node::{NodeView, Phase};
 use crate::http::problem::HttpError;
 use crate::http::query::Params;
@@ -76,11 +78,13 @@ async fn serve_node(settings: HttpSettings, phase: &watch::Sender<Phase>, test: 
         started: Instant::now(),
         roles: [].into(),
         root: Root::new(),
+        elsewhere: Elsewhere::default(),
         phase: phase.subscribe(),
         store: None,
     };
     let metrics = crate::telemetry::install_metrics().unwrap();
     let routes: Routes = Arc::new(move |config| {
+        config.app_data(web::Data::new(Totals::default()));
         config.app_data(web::Data::new(node.clone())).app_data(web::Data::new(metrics.clone()));
         config.configure(health::routes).configure(docs::routes).configure(docs::files);
         config.service(panics).service(is_slow).service(lists).service(finds).service(echoes).service(answers_roles);

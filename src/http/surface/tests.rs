@@ -29,6 +29,7 @@ async fn serve(overrides: settings::Overrides, test: impl AsyncFnOnce(SocketAddr
         admin_key: &"secret".into(),
         root: &Root::new(),
         clients: &clients,
+        elsewhere: &Elsewhere::of(&clients),
         events: &Events::default(),
         store: None,
         phase: phase.subscribe(),
