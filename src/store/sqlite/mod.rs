@@ -12,6 +12,8 @@ mod memory;
 mod names;
 mod open;
 mod placing;
+#[cfg(test)]
+mod plans;
 mod profiles;
 mod queue;
 mod records;
