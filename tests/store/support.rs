@@ -88,7 +88,7 @@ pub(crate) fn record(state: u64, value: u64) -> Value {
 /// A batch in the public form; `extra` are further members such as `seq` and `run`.
 pub(crate) fn batch(profile: &str, run: &str, records: &[Value], extra: Value) -> Batch {
     let mut body = json!({"drone_id": "d1", "profile_id": profile, "run_id": run, "data": records});
-    let members = extra.as_object().expect("extra is an object").clone();
+    let Value::Object(members) = extra else { panic!("extra is an object") };
     body.as_object_mut().expect("a batch is an object").extend(members);
     Batch::from_json(body.to_string().as_bytes()).unwrap()
 }
