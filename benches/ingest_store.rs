@@ -2,7 +2,7 @@
 //! run: `cargo bench --bench ingest_store -- [RECORDS] [ROUNDS]`. The ways run in turn in every round; medians and the
 //! ratio to the raw way are printed. Nothing but the store (or SQLite) is timed: records are canonical and hashed.
 
-#![allow(clippy::unwrap_used, reason = "a bench that cannot measure should stop where it stands")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let records = numbers.first().copied().unwrap_or(200_000);
     let rounds = numbers.get(1).copied().unwrap_or(3);
-    let batches = batches_of(records, 1_000);
+    let batches = batches(records, 1_000);
     let small = batches_of(records.min(100_000), 100);
     let mut ways = [
         way("raw: rusqlite, tuned, FULL", raw),
@@ -188,6 +188,10 @@ fn profile(number: u64) -> NewVersion {
         origin: Origin::Api,
         path: None,
     }
+}
+
+fn batches(records: usize, size: usize) -> Vec<Batch> {
+    batches_of(records, size)
 }
 
 /// The records that the limits were measured with, 224 bytes of canonical JSON each.

@@ -37,8 +37,8 @@ fn check(text: &str, rule: &Rule) -> Result<(), IdError> {
     if found > max_chars {
         return Err(IdError::TooLong { kind, max_chars, found });
     }
-    if let Some((index, found)) = text.chars().enumerate().find(|(_, c)| !accepts(*c)) {
-        return Err(IdError::BadCharacter { kind, value: text.to_owned(), found, position: index + 1, allowed });
+    if let Some((index, wrong)) = text.chars().enumerate().find(|(_, c)| !accepts(*c)) {
+        return Err(IdError::BadCharacter { kind, value: text.to_owned(), found: wrong, position: index + 1, allowed });
     }
     Ok(())
 }

@@ -14,6 +14,8 @@ pub const DEFAULT_ROWS: u32 = 5_000;
 #[serde(deny_unknown_fields)]
 pub struct ReportSpec {
     /// Dims to join on, such as `dims.geo.state`. A record without one of them cannot join; such are counted.
+    /// `dims.time.year`, `quarter`, `month`, `week` and `date` are also read out of a finer grain: a record with
+    /// `dims.time.date` joins on its year; say by `on_duplicate` what becomes of its many days.
     pub join: Vec<String>,
     pub inputs: Vec<Input>,
     #[serde(default)]
@@ -105,11 +107,11 @@ pub struct InputCounts {
     pub records: u64,
     /// Records left out because they lack a join dim.
     pub without_key: u64,
-    /// Records left out because they lack the measure.
+    /// Records left out because they have every join dim, but lack the measure.
     pub without_measure: u64,
     /// Distinct keys.
     pub keys: u64,
-    /// Records that shared a key with another one of this input.
+    /// Records beyond the first of their key. `records` is the sum of this and the three before.
     pub duplicates: u64,
 }
 
@@ -117,7 +119,7 @@ pub struct InputCounts {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Answer {
     Table {
-        /// The join dims, then one column for each input.
+        /// The join dims, then one column for each input, named `profile:measures.x`.
         columns: Vec<String>,
         rows: Vec<Row>,
         /// True when there are more rows than the limit; `total_rows` counts them all.
@@ -130,7 +132,8 @@ pub enum Answer {
     },
 }
 
-/// One joined row: the key's texts in the order of `join`, the measures in the order of `inputs`.
+/// One joined row: the key's texts in the order of `join`, the measures in the order of `inputs`. Rows are in the
+/// order of their keys, text by text, by Unicode code points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Row {
     pub key: Vec<String>,

@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::aggregator::Rejected;
 use crate::domain::batch::Records;
+use crate::domain::canonical::write_text;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId};
 use crate::domain::record::push_record;
@@ -48,6 +48,14 @@ pub enum BatchError {
 impl Batch {
     /// Reads the public form. The error for bad JSON carries line and column.
     pub fn from_json(body: &[u8]) -> Result<Self, BatchError> {
+        let batch = Self::judge(body)?;
+        if batch.records.is_empty() && batch.rejected == 0 && batch.run.is_none() {
+            return Err(BatchError::Empty);
+        }
+        Ok(batch)
+    }
+
+    fn judge(body: &[u8]) -> Result<Self, BatchError> {
         let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| BatchError::Malformed(error.to_string()))?;
         wire.check()
     }
@@ -83,9 +91,6 @@ impl Wire<'_> {
         if found > MAX_RECORDS {
             return Err(BatchError::TooManyRecords { found });
         }
-        if found == 0 && self.run.is_none() {
-            return Err(BatchError::Empty);
-        }
         let bytes = self.data.iter().map(|raw| raw.get().len()).sum();
         let mut records = Records::with_capacity(found, bytes);
         let (mut rejects, mut rejected) = (Vec::new(), 0);
@@ -101,48 +106,68 @@ impl Wire<'_> {
     }
 }
 
+/// A batch between processes: judged where it arrived, its good records in the public form, and beside them what is
+/// known of the bad ones.
+#[derive(Serialize, Deserialize)]
+struct Judged<'a> {
+    batch: Box<RawValue>,
+    rejected: u32,
+    rejects: Cow<'a, [Rejected]>,
+}
+
 impl Serialize for Batch {
-    /// The public form. Rejected records are gone by then, so a batch is sent on only before it is judged,
-    /// or without rejects.
     fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        let mut out = target.serialize_struct("Batch", 6)?;
-        out.serialize_field("drone_id", &self.drone_id)?;
-        out.serialize_field("profile_id", &self.profile_id)?;
-        out.serialize_field("run_id", &self.run_id)?;
-        if let Some(seq) = self.seq {
-            out.serialize_field("seq", &seq)?;
-        }
-        out.serialize_field("data", &Data(&self.records))?;
-        if let Some(run) = &self.run {
-            out.serialize_field("run", run)?;
-        }
-        out.end()
+        let Self { drone_id, profile_id, run_id, seq, records, rejects, rejected, run } = self;
+        let body = write_batch(drone_id, profile_id, run_id, *seq, records, run.as_ref());
+        let text = String::from_utf8(body).map_err(serde::ser::Error::custom)?;
+        let batch = RawValue::from_string(text).map_err(serde::ser::Error::custom)?;
+        Judged { batch, rejected: *rejected, rejects: Cow::Borrowed(rejects) }.serialize(target)
     }
 }
 
-struct Data<'a>(&'a Records);
-
-impl Serialize for Data<'_> {
-    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        target.collect_seq(self.0.iter().map(|(_, text)| Text(text)))
+/// Writes the public form of a batch: what a drone sends.
+pub fn write_batch(
+    drone_id: &DroneId,
+    profile_id: &ProfileId,
+    run_id: &RunId,
+    seq: Option<u32>,
+    records: &Records,
+    run: Option<&RunReport>,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(records.byte_len() + records.len() + 1_024);
+    for (name, text) in [
+        ("{\"drone_id\":", drone_id.as_str()),
+        (",\"profile_id\":", profile_id.as_str()),
+        (",\"run_id\":", run_id.as_str()),
+    ] {
+        out.extend_from_slice(name.as_bytes());
+        write_text(&mut out, text);
     }
-}
-
-struct Text<'a>(&'a [u8]);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        let text = std::str::from_utf8(self.0).map_err(serde::ser::Error::custom)?;
-        let raw: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
-        raw.serialize(target)
+    if let Some(seq) = seq {
+        out.extend_from_slice(format!(",\"seq\":{seq}").as_bytes());
     }
+    out.extend_from_slice(b",\"data\":[");
+    for (index, (_, text)) in records.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(text);
+    }
+    out.push(b']');
+    if let Some(run) = run {
+        out.extend_from_slice(b",\"run\":");
+        let report = serde_json::to_vec(run).expect("a run report holds only texts and whole numbers");
+        out.extend_from_slice(&report);
+    }
+    out.push(b'}');
+    out
 }
 
 impl<'de> Deserialize<'de> for Batch {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(source)?;
-        let body: Cow<'_, [u8]> = Cow::Borrowed(raw.get().as_bytes());
-        Self::from_json(&body).map_err(serde::de::Error::custom)
+        let judged = Judged::deserialize(source)?;
+        let batch = Self::judge(judged.batch.get().as_bytes()).map_err(serde::de::Error::custom)?;
+        Ok(Self { rejected: judged.rejected, rejects: judged.rejects.into_owned(), ..batch })
     }
 }
 
@@ -170,9 +195,12 @@ mod tests {
 
     #[test]
     fn a_batch_survives_the_way_to_another_process() {
-        let batch = Batch::from_json(MINIMAL.as_bytes()).unwrap();
-        let text = serde_json::to_string(&batch).unwrap();
-        assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);
+        let bad = r#"{"drone_id":"d","profile_id":"p","run_id":"r","data":[7]}"#;
+        for body in [MINIMAL, bad] {
+            let batch = Batch::from_json(body.as_bytes()).unwrap();
+            let text = serde_json::to_string(&batch).unwrap();
+            assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);
+        }
     }
 
     #[test]

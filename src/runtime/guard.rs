@@ -12,12 +12,12 @@ use std::{
     task::{Context as TaskContext, Poll, ready},
 };
 
-use actix::{Actor, ActorContext, Context, Supervised, dev::ContextFut};
+use actix::{Actor, ActorContext, AsyncContext, Context, Supervised, dev::ContextFut, fut::wrap_future};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     panics::payload_text,
-    policy::{CrashLog, Policy, Verdict},
+    policy::{CrashLog, Verdict},
     report::Report,
     vitals::{Order, State},
 };
@@ -35,8 +35,9 @@ pub(super) struct Guard<A: Actor<Context = Context<A>> + Supervised> {
 }
 
 impl<A: Actor<Context = Context<A>> + Supervised> Guard<A> {
-    pub(super) fn new(life: Life<A>, policy: Policy, report: Report) -> Self {
-        Self { life: Some(life), report, log: CrashLog::new(policy), born: Instant::now(), pause: None, broken: false }
+    pub(super) fn new(mut life: Life<A>, log: CrashLog, report: Report) -> Self {
+        announce(&mut life, &report);
+        Self { life: Some(life), report, log, born: Instant::now(), pause: None, broken: false }
     }
 
     /// Waits out the pause after a crash.
@@ -63,7 +64,7 @@ impl<A: Actor<Context = Context<A>> + Supervised> Guard<A> {
         let must_stop = self.must_stop();
         let Some(life) = &mut self.life else { return Poll::Ready(()) };
         if self.broken {
-            rebuild(life);
+            rebuild(life, &self.report);
             self.broken = false;
         }
         if must_stop {
@@ -95,7 +96,7 @@ impl<A: Actor<Context = Context<A>> + Supervised> Guard<A> {
     /// the pause. Where that panics too, the next step tries again, and its panic counts.
     fn reset(&mut self) {
         let Some(life) = &mut self.life else { return };
-        self.broken = catch_unwind(AssertUnwindSafe(|| rebuild(life))).is_err();
+        self.broken = catch_unwind(AssertUnwindSafe(|| rebuild(life, &self.report))).is_err();
     }
 
     fn stopped(&mut self) -> Poll<()> {
@@ -116,10 +117,18 @@ impl<A: Actor<Context = Context<A>> + Supervised> Guard<A> {
 
 /// Calls `Supervised::restarting`. A borrowed address keeps actix from refusing when no handle is left, because the
 /// queue may still hold messages that were accepted.
-fn rebuild<A: Actor<Context = Context<A>> + Supervised>(life: &mut Life<A>) {
+fn rebuild<A: Actor<Context = Context<A>> + Supervised>(life: &mut Life<A>, report: &Report) {
     let address = life.address();
     life.restart();
     drop(address);
+    announce(life, report);
+}
+
+/// Lets the actor count as running when `started()` and all that it waits for are done. actix polls the youngest wait
+/// first, so the one put in before `started()` is the last.
+fn announce<A: Actor<Context = Context<A>>>(life: &mut Life<A>, report: &Report) {
+    let vitals = report.shared_vitals();
+    life.ctx().wait(wrap_future(async move { vitals.enter(State::Running) }));
 }
 
 impl<A: Actor<Context = Context<A>> + Supervised> Future for Guard<A> {
@@ -136,24 +145,13 @@ impl<A: Actor<Context = Context<A>> + Supervised> Future for Guard<A> {
             match catch_unwind(AssertUnwindSafe(|| guard.step(context))) {
                 Ok(Poll::Ready(())) => return guard.stopped(),
                 Ok(Poll::Pending) if guard.report.vitals().order() == Order::Kill => return guard.stopped(),
-                Ok(Poll::Pending) => {
-                    guard.serve();
-                    return Poll::Pending;
-                }
+                Ok(Poll::Pending) => return Poll::Pending,
                 Err(payload) => {
                     if guard.crashed(payload.as_ref()).is_ready() {
                         return Poll::Ready(());
                     }
                 }
             }
-        }
-    }
-}
-
-impl<A: Actor<Context = Context<A>> + Supervised> Guard<A> {
-    fn serve(&self) {
-        if self.report.vitals().state() == State::Starting {
-            self.report.vitals().enter(State::Running);
         }
     }
 }

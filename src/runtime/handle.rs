@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 
 use super::{
     error::{AskError, Unfinished},
+    place::Place,
+    policy::Policy,
     vitals::{Order, Permit, Vitals},
 };
 
@@ -31,8 +33,8 @@ struct Line<A: Actor> {
     sender: AddressSender<A>,
     vitals: Arc<Vitals>,
     /// The actor's own arbiter: what watches over an abandoned message lives exactly as long as the actor can.
-    arbiter: tokio::runtime::Handle,
-    deadline: Duration,
+    place: Place,
+    policy: Arc<Policy>,
 }
 
 impl<A: Actor> Drop for Line<A> {
@@ -54,13 +56,8 @@ impl<A: Actor> fmt::Debug for Handle<A> {
 }
 
 impl<A: Actor> Handle<A> {
-    pub(super) fn new(
-        sender: AddressSender<A>,
-        vitals: Arc<Vitals>,
-        arbiter: tokio::runtime::Handle,
-        deadline: Duration,
-    ) -> Self {
-        Self { line: Arc::new(Line { sender, vitals, arbiter, deadline }) }
+    pub(super) fn new(sender: AddressSender<A>, vitals: Arc<Vitals>, place: Place, policy: Arc<Policy>) -> Self {
+        Self { line: Arc::new(Line { sender, vitals, place, policy }) }
     }
 
     /// What can be seen of the actor.
@@ -89,7 +86,7 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         A: Handler<M>,
         M: Message<Result: Send> + Send + 'static,
     {
-        self.ask_within(message, self.line.deadline).await
+        self.ask_within(message, self.line.policy.deadline).await
     }
 
     /// As [`Handle::ask`], with a deadline of the caller's.
@@ -138,7 +135,7 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
     {
         let permit = Permit::take(&self.line.vitals)?;
         let answer = self.line.sender.send(message).map_err(|_| AskError::Down)?;
-        Ok(Reply { watched: Some((answer, permit)), arbiter: &self.line.arbiter })
+        Ok(Reply { watched: Some((answer, permit)), place: &self.line.place })
     }
 
     fn count<R>(&self, outcome: &Result<R, AskError>) {
@@ -152,7 +149,7 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
 /// An answer on its way. Dropped early, it leaves the permit with a task that waits for the message to be done.
 struct Reply<'a, R: Send + 'static> {
     watched: Option<(oneshot::Receiver<R>, Permit)>,
-    arbiter: &'a tokio::runtime::Handle,
+    place: &'a Place,
 }
 
 impl<R: Send + 'static> Future for Reply<'_, R> {
@@ -172,7 +169,7 @@ impl<R: Send + 'static> Drop for Reply<'_, R> {
     #[expect(clippy::disallowed_methods, reason = "this is the runtime; the task ends with the message it watches")]
     fn drop(&mut self) {
         let Some((answer, permit)) = self.watched.take() else { return };
-        self.arbiter.spawn(async move {
+        self.place.runtime().spawn(async move {
             let _ = answer.await;
             drop(permit);
         });

@@ -6,21 +6,28 @@ use actix::{Arbiter, ArbiterHandle};
 
 /// One arbiter by name. Cheap to clone. Actors of one place share its thread and cost no thread switch to talk.
 #[derive(Debug, Clone)]
-pub struct Place {
-    name: Arc<str>,
+pub struct Place(Arc<Spot>);
+
+#[derive(Debug)]
+struct Spot {
+    name: String,
     arbiter: ArbiterHandle,
     runtime: tokio::runtime::Handle,
 }
 
 impl Place {
-    /// The caller's own arbiter. It is not watched, and `Root::stop` leaves it running. Tests that pause the clock must
+    /// The caller's own arbiter. It is watched only on demand (`Root::watch`), and `Root::stop` leaves it running. Tests that pause the clock must
     /// place all their actors here, because a clock is paused per thread.
     ///
     /// # Panics
     /// Outside an actix system.
     #[must_use]
     pub fn current() -> Self {
-        Self { name: "current".into(), arbiter: Arbiter::current(), runtime: tokio::runtime::Handle::current() }
+        Self::new("current", Arbiter::current(), tokio::runtime::Handle::current())
+    }
+
+    fn new(name: &str, arbiter: ArbiterHandle, runtime: tokio::runtime::Handle) -> Self {
+        Self(Arc::new(Spot { name: name.to_owned(), arbiter, runtime }))
     }
 
     /// Starts a thread with an arbiter on it.
@@ -32,21 +39,21 @@ impl Place {
             Ok(runtime)
         })?;
         let runtime = announced.recv().map_err(io::Error::other)?;
-        Ok((Self { name: name.into(), arbiter: arbiter.handle(), runtime }, arbiter))
+        Ok((Self::new(name, arbiter.handle(), runtime), arbiter))
     }
 
     /// The name given at the start.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
-    pub(super) const fn runtime(&self) -> &tokio::runtime::Handle {
-        &self.runtime
+    pub(super) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.0.runtime
     }
 
     /// Runs a function on the arbiter's thread. False when the arbiter has ended; the function is then dropped.
     pub(super) fn run(&self, function: impl FnOnce() + Send + 'static) -> bool {
-        self.arbiter.spawn_fn(function)
+        self.0.arbiter.spawn_fn(function)
     }
 }

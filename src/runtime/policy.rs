@@ -2,7 +2,7 @@
 //!
 //! Pure: the time is passed in, nothing is slept, so that every history can be tested. Knows no actor and no clock.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// What happens when an actor or a task is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,22 +71,22 @@ pub enum Verdict {
 /// The crashes of one actor that still count. Holds at most `max_crashes + 1` stamps.
 #[derive(Debug)]
 pub struct CrashLog {
-    policy: Policy,
-    recent: VecDeque<Duration>,
+    policy: Arc<Policy>,
+    recent: Vec<Duration>,
 }
 
 impl CrashLog {
-    /// An empty log under this policy; allocates nothing before the first crash.
+    /// An empty log under this policy, which may be shared; allocates nothing more before the first crash.
     #[must_use]
-    pub const fn new(policy: Policy) -> Self {
-        Self { policy, recent: VecDeque::new() }
+    pub fn new(policy: impl Into<Arc<Policy>>) -> Self {
+        Self { policy: policy.into(), recent: Vec::new() }
     }
 
     /// Writes a crash down and gives the verdict. `now` is the time since any fixed instant and must not run backwards.
     pub fn record(&mut self, now: Duration) -> Verdict {
         let window = self.policy.window;
         self.recent.retain(|stamp| now.saturating_sub(*stamp) <= window);
-        self.recent.push_back(now);
+        self.recent.push(now);
         let crashes = self.recent.len();
         if crashes > self.policy.max_crashes {
             self.recent.clear();

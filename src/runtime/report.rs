@@ -63,6 +63,10 @@ impl Report {
         &self.vitals
     }
 
+    pub(super) fn shared_vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.vitals)
+    }
+
     pub(super) fn crashed(&self, text: &str) {
         self.vitals.count_crash(text);
         tracing::warn!(name = self.vitals.name(), crash = text, "crashed");

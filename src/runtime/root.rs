@@ -27,7 +27,7 @@ use super::{
     handle::Handle,
     panics::payload_text,
     place::Place,
-    policy::{OnGiveUp, Policy},
+    policy::{CrashLog, OnGiveUp, Policy},
     report::{Escalation, Reason, Report},
     task::{Task, TaskGuard},
     vitals::{Kind, Order, Vitals, VitalsSnapshot},
@@ -102,35 +102,46 @@ impl Root {
     /// Outside an actix system.
     pub fn place(&self, name: &str) -> io::Result<Place> {
         let (place, arbiter) = Place::launch(name)?;
+        lock(&self.0.places).arbiters.push((name.to_owned(), arbiter));
+        self.watch(&place)?;
+        Ok(place)
+    }
+
+    /// Has the watchdog watch a place that was not started here: the arbiter of the main thread.
+    ///
+    /// # Errors
+    /// When the watchdog's thread cannot be had.
+    pub fn watch(&self, place: &Place) -> io::Result<()> {
         let mut places = lock(&self.0.places);
         if places.pulses.is_empty() {
             watchdog::start(Arc::downgrade(&self.0), self.0.watch_policy.interval)?;
         }
         places.pulses.push(Pulse::new(place.clone()));
-        places.arbiters.push((name.to_owned(), arbiter));
-        Ok(place)
+        Ok(())
     }
 
     /// Starts an actor under guard. `make` runs on the place's thread; its panic gives the actor up at once, because it
     /// cannot be made a second time.
     ///
-    /// The actor lives as long as somebody holds a handle to it, or until it is stopped.
+    /// A policy shared by many actors is best passed as one `Arc`. The actor lives as long as somebody holds a handle to it, or until it is stopped.
     #[must_use = "the actor stops when its last handle is dropped"]
     pub fn start<A>(
         &self,
         place: &Place,
         name: impl Into<String>,
-        policy: Policy,
+        policy: impl Into<Arc<Policy>>,
         make: impl FnOnce() -> A + Send + 'static,
     ) -> Handle<A>
     where
         A: Actor<Context = Context<A>> + Supervised,
     {
-        let vitals = self.list(&name.into(), Kind::Actor, policy.mailbox);
-        let report = Report::new(Arc::clone(&vitals), self.clone(), policy.on_give_up);
+        let shared = policy.into();
+        let log = CrashLog::new(Arc::clone(&shared));
+        let vitals = self.list(&name.into(), Kind::Actor, shared.mailbox);
+        let report = Report::new(Arc::clone(&vitals), self.clone(), shared.on_give_up);
         let (sender, receiver) = channel(UNBOUNDED);
-        place.run(move || bring_to_life(receiver, policy, report, make));
-        Handle::new(sender, vitals, place.runtime().clone(), policy.deadline)
+        place.run(move || bring_to_life(receiver, log, report, make));
+        Handle::new(sender, vitals, place.clone(), shared)
     }
 
     /// Starts a background task under guard: a panic is logged, counted, and escalated or contained as declared.
@@ -182,7 +193,7 @@ impl Root {
     /// Ends all that is left, then the arbiters: actors finish what they have accepted, tasks are dropped. The order
     /// among actors is the node's matter ([`DrainSequence`](super::DrainSequence)); this is the last step.
     ///
-    /// Returns the names of what had not ended by the deadline.
+    /// Returns the names of what had not ended by the deadline. Call it from an arbiter that it does not stop.
     pub async fn stop(&self, deadline: Duration) -> Vec<String> {
         self.0.stopping.store(true, Ordering::SeqCst);
         let until = Instant::now() + deadline;
@@ -277,14 +288,14 @@ impl Inner {
     }
 }
 
-fn bring_to_life<A>(receiver: AddressReceiver<A>, policy: Policy, report: Report, make: impl FnOnce() -> A)
+fn bring_to_life<A>(receiver: AddressReceiver<A>, log: CrashLog, report: Report, make: impl FnOnce() -> A)
 where
     A: Actor<Context = Context<A>> + Supervised,
 {
     match catch_unwind(AssertUnwindSafe(make)) {
         Ok(actor) => {
             let life = Context::with_receiver(receiver).into_future(actor);
-            spawn_here(Guard::new(life, policy, report));
+            spawn_here(Guard::new(life, log, report));
         }
         Err(payload) => {
             let last = payload_text(payload.as_ref());

@@ -33,7 +33,7 @@ pub enum Kind {
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum State {
-    /// Not polled yet; messages queue.
+    /// Loading its state, for the first time or after a crash; messages queue.
     Starting,
     /// Serving.
     Running,

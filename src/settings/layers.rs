@@ -28,6 +28,9 @@ pub fn load(
         .prefix_separator("__")
         .separator("__")
         .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("drone.allow_private")
+        .with_list_parse_key("drone.rewrite")
         .source(Some(variables.clone()));
     builder = builder.add_source(environment);
     if let Some(key) = variables.get("REGISTRY_API_KEY").filter(|key| !key.is_empty()) {

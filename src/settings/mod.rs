@@ -22,6 +22,7 @@ pub struct Settings {
     pub peers: PeerSettings,
     pub store: StoreSettings,
     pub fleet: FleetSettings,
+    pub reporter: ReporterSettings,
     pub drone: DroneSettings,
     /// The bootstrap admin key; from `REGISTRY_API_KEY`, never from a file in the repository.
     #[serde(default)]
@@ -91,6 +92,13 @@ pub struct FleetSettings {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct ReporterSettings {
+    pub max_join_bytes: usize,
+    pub max_running: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DroneSettings {
     pub max_concurrency: usize,
     pub spool_max_bytes: u64,
@@ -135,6 +143,7 @@ impl Settings {
             ("fleet.heartbeat_ms", self.fleet.heartbeat_ms),
             ("node.profiles_scan_ms", self.node.profiles_scan_ms),
             ("drone.max_concurrency", self.drone.max_concurrency as u64),
+            ("reporter.max_running", self.reporter.max_running as u64),
             ("store.queue_batches", self.store.queue_batches as u64),
         ] {
             if value == 0 {

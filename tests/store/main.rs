@@ -1,7 +1,7 @@
 //! The store's contract, on real files: what every engine must do, random histories with crashes against a model,
 //! kills of a real process, full disks, damaged files, and what a record costs.
 
-#![allow(clippy::unwrap_used, reason = "what helpers cannot do fails the test that called them")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
 mod contract;
 mod faults;

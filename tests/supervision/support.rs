@@ -1,24 +1,42 @@
 //! An actor that can be made to fail in every way, and what tests need around it.
 
 use std::{
-    sync::{Arc, Mutex},
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
 use actix::prelude::*;
 use chartly::runtime::{Breakpoints, Handle, OnGiveUp, Place, Policy, Root};
 
-/// Stands for the store: what was written stays, whatever happens to the actor.
+/// Stands for the store: what was written stays, whatever happens to the actor or, with a file, to the process.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u64>>>);
+pub(crate) struct Log {
+    entries: Arc<Mutex<Vec<u64>>>,
+    file: Option<PathBuf>,
+}
 
 impl Log {
+    pub(crate) fn on_disk(path: &Path) -> Self {
+        Self { entries: Arc::default(), file: Some(path.to_owned()) }
+    }
+
     pub(crate) fn append(&self, entry: u64) {
-        self.0.lock().expect("the log is never poisoned").push(entry);
+        self.entries.lock().expect("the log is never poisoned").push(entry);
+        if let Some(path) = &self.file {
+            let mut file = std::fs::File::options().append(true).create(true).open(path).expect("the log opens");
+            writeln!(file, "{entry}").expect("the log is written");
+        }
     }
 
     pub(crate) fn entries(&self) -> Vec<u64> {
-        self.0.lock().expect("the log is never poisoned").clone()
+        self.entries.lock().expect("the log is never poisoned").clone()
+    }
+
+    pub(crate) fn read_from(path: &Path) -> Vec<u64> {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().map(|line| line.parse().expect("a whole number per line")).collect()
     }
 }
 
@@ -28,6 +46,45 @@ pub(crate) struct Seed {
     pub(crate) log: Log,
     pub(crate) breakpoints: Breakpoints,
     pub(crate) load_time: Duration,
+    pub(crate) work_time: Duration,
+    /// What the incarnations of the actor went through, on tokio's clock.
+    pub(crate) journal: Journal,
+}
+
+/// A step in the life of an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Started,
+    Loaded,
+    Reset,
+    Stopped,
+}
+
+/// Steps with their times since the journal began.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    begun: tokio::time::Instant,
+    steps: Arc<Mutex<Vec<(Duration, Step)>>>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { begun: tokio::time::Instant::now(), steps: Arc::default() }
+    }
+}
+
+impl Journal {
+    fn note(&self, step: Step) {
+        self.steps.lock().expect("the journal is never poisoned").push((self.begun.elapsed(), step));
+    }
+
+    pub(crate) fn steps(&self) -> Vec<(Duration, Step)> {
+        self.steps.lock().expect("the journal is never poisoned").clone()
+    }
+
+    pub(crate) fn times_of(&self, wanted: Step) -> Vec<Duration> {
+        self.steps().into_iter().filter(|(_, step)| *step == wanted).map(|(time, _)| time).collect()
+    }
 }
 
 /// Writes numbers to a log and keeps their count, which it loads from the log when it starts.
@@ -55,17 +112,24 @@ impl Actor for Writer {
 
     fn started(&mut self, context: &mut Self::Context) {
         let seed = self.seed.clone();
+        seed.journal.note(Step::Started);
         let load = async move {
             tokio::time::sleep(seed.load_time).await;
             seed.breakpoints.pass("load");
+            seed.journal.note(Step::Loaded);
             seed.log.entries().len() as u64
         };
         context.wait(load.into_actor(self).map(|count, writer, _| writer.count = Some(count)));
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.seed.journal.note(Step::Stopped);
     }
 }
 
 impl Supervised for Writer {
     fn restarting(&mut self, _: &mut Self::Context) {
+        self.seed.journal.note(Step::Reset);
         self.seed.breakpoints.pass("restarting");
         self.count = None;
     }
@@ -84,8 +148,6 @@ pub(crate) enum Fault {
     BetweenAwaits,
     /// After the write, before the answer.
     AfterWrite,
-    /// In a future that runs outside the actor.
-    Outside,
 }
 
 /// Writes an entry, answered with the count. Fails as told.
@@ -112,21 +174,22 @@ impl Handler<Write> for Writer {
     fn handle(&mut self, message: Write, context: &mut Self::Context) -> Self::Result {
         let Write { entry, fault } = message;
         match fault {
-            Some(Fault::Handler) => panic!("in the handler"),
+            Some(Fault::Handler) => panic!("injected in the handler"),
             Some(Fault::Spawned) => {
                 let failing = async { tokio::task::yield_now().await }.into_actor(self);
-                context.spawn(failing.map(|(), _, _| panic!("in a spawned future")));
+                context.spawn(failing.map(|(), _, _| panic!("injected in a spawned future")));
             }
             Some(Fault::Timer) => {
-                context.run_later(Duration::from_millis(1), |_, _| panic!("in a timer"));
+                context.run_later(Duration::from_millis(1), |_, _| panic!("injected in a timer"));
             }
             _ => {}
         }
-        let work = async { tokio::task::yield_now().await }.into_actor(self);
+        let work_time = self.seed.work_time;
+        let work = async move { pause(work_time).await }.into_actor(self);
         AtomicResponse::new(Box::pin(work.map(move |(), writer, _| {
-            assert!(fault != Some(Fault::BetweenAwaits), "between two awaits");
+            assert!(fault != Some(Fault::BetweenAwaits), "injected between two awaits");
             let count = writer.write(entry);
-            assert!(fault != Some(Fault::AfterWrite), "after the write");
+            assert!(fault != Some(Fault::AfterWrite), "injected after the write");
             count
         })))
     }
@@ -141,7 +204,7 @@ impl Handler<FailOutside> for Writer {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: FailOutside, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async { panic!("outside the actor") })
+        Box::pin(async { panic!("injected outside the actor") })
     }
 }
 
@@ -171,6 +234,14 @@ impl Handler<Block> for Writer {
     }
 }
 
+async fn pause(time: Duration) {
+    if time.is_zero() {
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(time).await;
+    }
+}
+
 /// Short pauses and room for many crashes.
 pub(crate) fn policy() -> Policy {
     Policy {
@@ -187,4 +258,29 @@ pub(crate) fn policy() -> Policy {
 pub(crate) fn start(root: &Root, place: &Place, policy: Policy, seed: &Seed) -> Handle<Writer> {
     let seed = seed.clone();
     root.start(place, "writer", policy, move || Writer::new(seed))
+}
+
+/// Waits until something holds; fails the test when it does not within two seconds.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..400 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("did not come about: {what}");
+}
+
+/// Keeps injected panics from filling the output; all others are shown.
+pub(crate) fn hush_injected_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let show = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let text = info.payload_as_str().unwrap_or_default();
+            if !text.starts_with("injected") {
+                show(info);
+            }
+        }));
+    });
 }

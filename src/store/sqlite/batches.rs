@@ -141,8 +141,8 @@ impl StoreBatch {
         let owner: Option<i64> = row.try_get("owner")?;
         if let Some(other) = owner.filter(|owner| *owner != profile) {
             let query = sqlx::query("SELECT profile_id FROM profiles WHERE id = ?").bind(other);
-            let other_id = stored(ProfileId::parse(query.fetch_one(db).await?.try_get(0)?))?;
-            return Err(StoreError::RunConflict { run: self.batch.run_id.clone(), owner: other_id });
+            let named = stored(ProfileId::parse(query.fetch_one(db).await?.try_get(0)?))?;
+            return Err(StoreError::RunConflict { run: self.batch.run_id.clone(), owner: named });
         }
         if row.try_get::<Option<&[u8]>, _>("digest")?.is_some() {
             let name = self.batch.seq.map_or_else(|| "the same digest".to_owned(), |seq| format!("seq {seq}"));

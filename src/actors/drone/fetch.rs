@@ -1,0 +1,187 @@
+//! One profile's fetch actor. It runs the pipeline when told, puts what comes out into the outbox, and remembers, on
+//! disk, what the source said so that the next run can ask whether anything changed. A profile that panics or hangs
+//! takes nobody with it.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised, WrapFuture,
+};
+use serde::{Deserialize, Serialize};
+
+use super::outbox::{Outbox, RunOf};
+use super::secrets::EnvironmentSecrets;
+use crate::domain::batch::Records;
+use crate::domain::ids::RunId;
+use crate::domain::run::{RunReport, RunState};
+use crate::pipeline::{self, FetchSettings, Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators};
+use crate::profiles::Profile;
+
+thread_local! {
+    // One HTTP client for all fetch actors of a thread: awc's cannot cross threads, and shares its connections.
+    static FETCHER: OnceCell<Rc<Fetcher>> = const { OnceCell::new() };
+}
+
+fn fetcher(settings: &FetchSettings) -> Rc<Fetcher> {
+    FETCHER.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(Fetcher::new(settings.clone())))))
+}
+
+/// What a fetch actor is rebuilt from.
+#[derive(Debug, Clone)]
+pub(super) struct Seed {
+    pub(super) profile: Profile,
+    pub(super) outbox: Outbox,
+    pub(super) fetch: Arc<FetchSettings>,
+    /// Held for as long as the actor lives.
+    pub(super) _alive: Arc<()>,
+}
+
+#[derive(Debug)]
+pub struct Fetch {
+    seed: Seed,
+    note: Note,
+}
+
+/// What is remembered of a profile between runs.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// Unix milliseconds.
+    #[serde(default)]
+    pub(super) last_started_ms: Option<i64>,
+    /// What lets the next run ask whether anything changed.
+    #[serde(default)]
+    validators: Option<Validators>,
+}
+
+impl Note {
+    pub(super) async fn load(outbox: &Outbox, profile: &Profile) -> Self {
+        match outbox.spool().note(profile.id()).await {
+            Ok(Some(text)) => serde_json::from_str(&text).unwrap_or_default(),
+            Ok(None) => Self::default(),
+            Err(error) => {
+                tracing::warn!(profile = %profile.id(), %error, "the last run's note cannot be read");
+                Self::default()
+            }
+        }
+    }
+}
+
+/// Run once, now.
+#[derive(Debug, Message)]
+#[rtype(result = "Finished")]
+pub(super) struct Go;
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub(super) struct Finished {
+    pub(super) state: RunState,
+    pub(super) not_before_ms: Option<i64>,
+}
+
+impl Fetch {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self { seed, note: Note::default() }
+    }
+}
+
+/// Puts batches into the outbox, one behind: the last one waits for the run's report.
+struct OutboxSink<'a> {
+    outbox: &'a Outbox,
+    of: RunOf,
+    held: Option<Records>,
+    seq: u32,
+}
+
+impl Sink for OutboxSink<'_> {
+    async fn accept(&mut self, records: Records) -> Result<(), SinkError> {
+        let Some(earlier) = self.held.replace(records) else { return Ok(()) };
+        let put = self.outbox.put(&self.of, self.seq, &earlier, None).await;
+        put.map_err(|error| SinkError(error.to_string()))?;
+        self.seq += 1;
+        Ok(())
+    }
+}
+
+async fn run_once(seed: Seed, mut note: Note) -> (Finished, Note) {
+    let profile = &seed.profile;
+    let digest = profile.digest().to_string();
+    let started_ms = seed.outbox.now_ms();
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let run_id = RunId::parse(&run_id).expect("a UUID is printable and short");
+    let of = RunOf { profile_id: profile.id().clone(), run_id };
+    let mut sink = OutboxSink { outbox: &seed.outbox, of, held: None, seq: 0 };
+
+    let validators = note.validators.take();
+    let input = RunInput { profile, validators, now_ms: started_ms, secrets: &EnvironmentSecrets };
+    let outcome = pipeline::run(&fetcher(&seed.fetch), input, &mut sink).await;
+
+    let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms());
+    note.last_started_ms = Some(started_ms);
+    note.validators = outcome.validators;
+    let text = serde_json::to_string(&note).unwrap_or_default();
+    let last = sink.held.take().unwrap_or_default();
+    let kept = seed.outbox.put(&sink.of, sink.seq, &last, Some((&report, &text))).await;
+    log(profile, &report);
+    let finished = Finished { state: report.state, not_before_ms: outcome.not_before_ms };
+    match kept {
+        Ok(()) => (finished, note),
+        Err(error) => {
+            tracing::error!(profile = %profile.id(), %error, "a run's last batch could not be spooled; it runs again");
+            // Nothing of this run may be taken for known.
+            (Finished { state: RunState::Failed, ..finished }, Note::default())
+        }
+    }
+}
+
+fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64) -> RunReport {
+    RunReport {
+        state: outcome.state,
+        started_ms,
+        finished_ms: Some(finished_ms.max(started_ms)),
+        profile_digest: Some(digest.to_owned()),
+        requests: outcome.requests,
+        bytes: outcome.bytes,
+        rows: outcome.rows,
+        dropped: outcome.dropped_rows(),
+        error: outcome.error.clone(),
+    }
+}
+
+fn log(profile: &Profile, report: &RunReport) {
+    let state = report.state.as_str();
+    metrics::counter!("chartly_drone_runs_total", "state" => state).increment(1);
+    match &report.error {
+        Some(error) => tracing::warn!(profile = %profile.id(), state, error, "run"),
+        None => tracing::info!(profile = %profile.id(), state, rows = report.rows, bytes = report.bytes, "run"),
+    }
+}
+
+impl Actor for Fetch {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let seed = self.seed.clone();
+        let load = async move { Note::load(&seed.outbox, &seed.profile).await };
+        context.wait(load.into_actor(self).map(|note, actor, _| actor.note = note));
+    }
+}
+
+impl Supervised for Fetch {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.note = Note::default();
+    }
+}
+
+impl Handler<Go> for Fetch {
+    type Result = ResponseActFuture<Self, Finished>;
+
+    fn handle(&mut self, _: Go, _: &mut Self::Context) -> Self::Result {
+        let run = run_once(self.seed.clone(), self.note.clone());
+        Box::pin(run.into_actor(self).map(|(finished, note), actor, _| {
+            actor.note = note;
+            finished
+        }))
+    }
+}

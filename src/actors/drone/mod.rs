@@ -1,0 +1,123 @@
+//! The drone: a session with the control plane, a scheduler, one fetch actor for each assigned profile, a spool on
+//! disk and an uplink. It needs one outbound connection; it keeps fetching while the control plane is away.
+
+mod fetch;
+mod outbox;
+mod schedule;
+mod scheduler;
+mod secrets;
+mod session;
+mod uplink;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clients::ControlPlane;
+use crate::domain::fleet::Labels;
+use crate::domain::ids::DroneId;
+use crate::pipeline::FetchSettings;
+use crate::runtime::{Clock, DrainSequence, Handle, OnGiveUp, Place, Policy, Root};
+use crate::store::{Spool, SpoolSettings, StoreError};
+
+use outbox::Outbox;
+use scheduler::Scheduler;
+use session::Session;
+use uplink::Uplink;
+
+/// What a drone is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub drone_id: DroneId,
+    pub labels: Labels,
+    pub control_plane: ControlPlane,
+    pub max_concurrency: usize,
+    pub spool: SpoolSettings,
+    pub fetch: FetchSettings,
+    pub clock: Clock,
+}
+
+/// A running drone.
+#[derive(Debug)]
+pub struct Drone {
+    drone_id: DroneId,
+    session: Handle<Session>,
+    scheduler: Handle<Scheduler>,
+    uplink: Handle<Uplink>,
+    spool: Arc<Spool>,
+    /// One more owner for each fetch actor that still lives.
+    alive: Arc<()>,
+}
+
+impl Drone {
+    /// Opens the spool and starts the actors on `place`.
+    pub async fn start(root: &Root, place: &Place, options: Options) -> Result<Self, StoreError> {
+        let spool = Arc::new(Spool::open(&options.spool).await?);
+        let outbox = Outbox::new(Arc::clone(&spool), options.drone_id.clone(), options.clock.clone());
+        let name = |part: &str| format!("drone/{}/{part}", options.drone_id);
+        let (settings, alive) = (Arc::new(options.fetch.clone()), Arc::new(()));
+
+        let uplink_seed = uplink::Seed { outbox: outbox.clone(), control_plane: options.control_plane.clone() };
+        let uplink = root.start(place, name("uplink"), patient(), move || Uplink::new(uplink_seed));
+
+        let scheduler_seed = scheduler::Seed {
+            root: root.clone(),
+            place: place.clone(),
+            outbox: outbox.clone(),
+            fetch: settings,
+            max_concurrency: options.max_concurrency,
+            alive: Arc::clone(&alive),
+            clock: options.clock.clone(),
+        };
+        let scheduler = root.start(place, name("scheduler"), patient(), move || Scheduler::new(scheduler_seed));
+
+        let session_seed = session::Seed {
+            drone_id: options.drone_id.clone(),
+            labels: options.labels.clone(),
+            control_plane: options.control_plane.clone(),
+            scheduler: scheduler.clone(),
+            outbox,
+            clock: options.clock.clone(),
+        };
+        let session = root.start(place, name("session"), patient(), move || Session::new(session_seed));
+        Ok(Self { drone_id: options.drone_id, session, scheduler, uplink, spool, alive })
+    }
+
+    pub fn id(&self) -> &DroneId {
+        &self.drone_id
+    }
+
+    /// Adds the drone's ordered stop: no new work, runs end or are left to their next time, what is spooled is
+    /// delivered while there is time and stays on disk otherwise.
+    #[must_use]
+    pub fn drain(self, sequence: DrainSequence, each: Duration) -> DrainSequence {
+        let Self { drone_id, session, scheduler, uplink, spool, alive } = self;
+        let name = |part: &str| format!("drone {drone_id} {part}");
+        sequence
+            .then(name("session"), async move { session.stop(each).await })
+            .then(name("scheduler"), async move { scheduler.stop(each).await })
+            .then(name("runs"), async move {
+                let _ = tokio::time::timeout(each, ended(alive)).await;
+                Ok(())
+            })
+            .then(name("uplink"), async move { uplink.stop(each).await })
+            .then(name("spool"), async move {
+                // Somebody who still holds it drops it later, which loses nothing either.
+                if let Some(spool) = Arc::into_inner(spool) {
+                    spool.close().await;
+                }
+                Ok(())
+            })
+    }
+}
+
+/// Waits until no fetch actor is left.
+async fn ended(alive: Arc<()>) {
+    while Arc::strong_count(&alive) > 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Parts of a drone wait for networks, so a question to them may take long.
+fn patient() -> Policy {
+    Policy { deadline: Duration::from_secs(60), on_give_up: OnGiveUp::Escalate, ..Policy::default() }
+}

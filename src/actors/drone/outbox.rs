@@ -1,0 +1,67 @@
+//! What leaves the drone goes through here: batches are written to the spool as the public API takes them, and the
+//! uplink is woken. What is in the spool survives a power cut; only the control plane's acknowledgement removes it.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::domain::batch::Records;
+use crate::domain::ids::{DroneId, ProfileId, RunId};
+use crate::domain::run::RunReport;
+use crate::protocol::batch::write_batch;
+use crate::runtime::Clock;
+use crate::store::{Spool, StoreError};
+
+/// The way out. Clones are the same.
+#[derive(Debug, Clone)]
+pub(super) struct Outbox {
+    spool: Arc<Spool>,
+    drone_id: DroneId,
+    clock: Clock,
+    news: Arc<Notify>,
+}
+
+/// The run that a batch belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct RunOf {
+    pub(super) profile_id: ProfileId,
+    pub(super) run_id: RunId,
+}
+
+impl Outbox {
+    pub(super) fn new(spool: Arc<Spool>, drone_id: DroneId, clock: Clock) -> Self {
+        Self { spool, drone_id, clock, news: Arc::new(Notify::new()) }
+    }
+
+    pub(super) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Keeps one batch of a run. A last batch carries the run's report, and the profile's note is committed with it.
+    pub(super) async fn put(
+        &self,
+        of: &RunOf,
+        seq: u32,
+        records: &Records,
+        last: Option<(&RunReport, &str)>,
+    ) -> Result<(), StoreError> {
+        let report = last.map(|(report, _)| report);
+        let body = write_batch(&self.drone_id, &of.profile_id, &of.run_id, Some(seq), records, report);
+        let note = last.map(|(_, note)| (&of.profile_id, note));
+        let pushed = self.spool.push(&body, note, self.clock.now_ms()).await?;
+        if pushed.dropped > 0 {
+            tracing::error!(batches = pushed.dropped, "the spool is at its bound; the oldest batches were dropped");
+        }
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Waits until something was put since the last wait.
+    pub(super) async fn news(&self) {
+        self.news.notified().await;
+    }
+}

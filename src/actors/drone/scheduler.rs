@@ -1,0 +1,277 @@
+//! The scheduler: holds one fetch actor for each assigned profile and tells each when to run. When is `schedule`'s
+//! matter; a run that crashed or hung counts as a failed one and backs off alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, ResponseActFuture, Supervised,
+    WrapFuture,
+};
+
+use super::fetch::{self, Fetch, Finished, Go, Note};
+use super::outbox::Outbox;
+use super::schedule::{Ended, Rhythm, Schedule};
+use crate::domain::digest::Digest;
+use crate::domain::ids::ProfileId;
+use crate::domain::run::RunState;
+use crate::pipeline::FetchSettings;
+use crate::profiles::Profile;
+use crate::protocol::coordinator::RunRequest;
+use crate::runtime::{AskError, Clock, Handle, OnGiveUp, Periodic, Place, Policy, Root};
+
+/// How exactly due times are met.
+const TICK: Duration = Duration::from_millis(100);
+/// No run takes longer than this, whatever its profile allows; then it counts as failed.
+const MAX_RUN: Duration = Duration::from_secs(6 * 3_600);
+/// A fetch actor that was given up is started anew after this long.
+const REVIVE_AFTER_MS: i64 = 300_000;
+
+/// What the scheduler is rebuilt from.
+#[derive(Debug, Clone)]
+pub(super) struct Seed {
+    pub(super) root: Root,
+    pub(super) place: Place,
+    pub(super) outbox: Outbox,
+    pub(super) fetch: Arc<FetchSettings>,
+    pub(super) max_concurrency: usize,
+    pub(super) clock: Clock,
+    /// Held by every fetch actor: whoever stops the drone sees when all of them have ended.
+    pub(super) alive: Arc<()>,
+}
+
+/// A profile's actor.
+#[derive(Debug)]
+struct Fetcher {
+    profile: Profile,
+    handle: Handle<Fetch>,
+}
+
+#[derive(Debug)]
+pub struct Scheduler {
+    seed: Seed,
+    schedule: Schedule,
+    fetchers: BTreeMap<ProfileId, Fetcher>,
+    /// Run-now requests that each run in progress answers.
+    answering: BTreeMap<ProfileId, Vec<i64>>,
+    /// Requests whose run has ended and is in the spool; kept until the coordinator no longer lists them.
+    done_requests: Vec<i64>,
+}
+
+/// All that the drone should do from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Apply {
+    pub(super) profiles: Vec<Profile>,
+    pub(super) run_now: Vec<RunRequest>,
+}
+
+/// What the session reports upwards.
+#[derive(Debug, Message)]
+#[rtype(result = "Load")]
+pub(super) struct GetLoad;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Load {
+    pub(super) profiles: usize,
+    pub(super) running: usize,
+    pub(super) done_requests: Vec<i64>,
+}
+
+/// Which versions it holds, so that the session fetches only what is new.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Profile>")]
+pub(super) struct GetProfiles;
+
+impl Scheduler {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self {
+            seed,
+            schedule: Schedule::default(),
+            fetchers: BTreeMap::new(),
+            answering: BTreeMap::new(),
+            done_requests: Vec::new(),
+        }
+    }
+
+    /// Starts an actor for a profile. `last_ms`: when it last ran.
+    fn take_on(&mut self, profile: Profile, last_ms: Option<i64>) {
+        let id = profile.id().clone();
+        let rhythm = rhythm(&profile);
+        let handle = self.start_fetch(&profile);
+        self.fetchers.insert(id.clone(), Fetcher { profile, handle });
+        let now_ms = self.seed.clock.now_ms();
+        self.schedule.put(&id, rhythm, last_ms, now_ms, rand::random());
+    }
+
+    fn start_fetch(&self, profile: &Profile) -> Handle<Fetch> {
+        let seed = fetch::Seed {
+            profile: profile.clone(),
+            outbox: self.seed.outbox.clone(),
+            fetch: Arc::clone(&self.seed.fetch),
+            _alive: Arc::clone(&self.seed.alive),
+        };
+        let policy = Policy { mailbox: 2, on_give_up: OnGiveUp::Contain, ..Policy::default() };
+        self.seed.root.start(&self.seed.place, format!("fetch/{}", profile.id()), policy, move || Fetch::new(seed))
+    }
+
+    /// Lets go of what is no longer assigned. A run in progress goes on to its end; its actor then stops.
+    fn let_go(&mut self, wanted: &BTreeMap<ProfileId, Digest>) {
+        let gone: Vec<_> = self.fetchers.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
+        for id in gone {
+            self.fetchers.remove(&id);
+            self.schedule.remove(&id);
+            self.answering.remove(&id);
+        }
+    }
+
+    fn dispatch(&mut self, context: &mut Context<Self>) {
+        let now_ms = self.seed.clock.now_ms();
+        for (id, requests) in self.schedule.take_due(now_ms, self.seed.max_concurrency) {
+            let Some(fetcher) = self.fetchers.get(&id) else { continue };
+            self.answering.insert(id.clone(), requests);
+            let (handle, profile) = (fetcher.handle.clone(), *fetcher.profile.digest());
+            let run = async move { handle.ask_within(Go, MAX_RUN).await };
+            context.spawn(run.into_actor(self).map(move |result, actor, later| {
+                actor.ended(&id, profile, &result);
+                actor.dispatch(later);
+            }));
+        }
+    }
+
+    fn ended(&mut self, id: &ProfileId, digest: Digest, result: &Result<Finished, AskError>) {
+        let now_ms = self.seed.clock.now_ms();
+        if let Some(requests) = self.answering.remove(id) {
+            // A crashed run answers its request too: it will not be better for being asked again.
+            self.done_requests.extend(requests);
+        }
+        let how = match result {
+            Ok(Finished { not_before_ms: Some(until_ms), .. }) => Ended::NotBefore(*until_ms),
+            Ok(Finished { state: RunState::Failed, .. }) => Ended::Badly,
+            Ok(_) => Ended::Well,
+            Err(AskError::Down) => self.revive(id, digest, now_ms),
+            Err(error) => {
+                tracing::error!(profile = %id, %error, "a run was lost");
+                Ended::Badly
+            }
+        };
+        self.schedule.ended(id, how, now_ms, rand::random());
+        if self.fetchers.get(id).is_some_and(|fetcher| *fetcher.profile.digest() != digest) {
+            // A new version came while the old one ran.
+            self.schedule.run_soon(id, now_ms);
+        }
+    }
+
+    /// An actor that crashed too often is given up by its guard; a new one gets another chance later.
+    fn revive(&mut self, id: &ProfileId, digest: Digest, now_ms: i64) -> Ended {
+        let Some(profile) = self.fetchers.get(id).map(|fetcher| fetcher.profile.clone()) else {
+            return Ended::Badly;
+        };
+        if *profile.digest() == digest {
+            let handle = self.start_fetch(&profile);
+            self.fetchers.insert(id.clone(), Fetcher { profile, handle });
+        }
+        Ended::NotBefore(now_ms.saturating_add(REVIVE_AFTER_MS))
+    }
+
+    fn apply(&mut self, profiles: Vec<(Profile, Option<i64>)>, run_now: &[RunRequest]) {
+        let wanted = profiles.iter().map(|(profile, _)| (profile.id().clone(), *profile.digest())).collect();
+        self.let_go(&wanted);
+        for (profile, last_ms) in profiles {
+            let held = self.fetchers.get(profile.id()).map(|fetcher| *fetcher.profile.digest());
+            match held {
+                Some(digest) if digest == *profile.digest() => {}
+                Some(_) => self.replace(profile),
+                None => self.take_on(profile, last_ms),
+            }
+        }
+        let now_ms = self.seed.clock.now_ms();
+        self.done_requests.retain(|done| run_now.iter().any(|request| request.request_id == *done));
+        for RunRequest { request_id, profile_id } in run_now {
+            let running = self.answering.get(profile_id).is_some_and(|requests| requests.contains(request_id));
+            if !running && !self.done_requests.contains(request_id) {
+                self.schedule.request(profile_id, *request_id, now_ms);
+            }
+        }
+    }
+
+    /// A new version runs soon: what it yields may differ. The old actor ends with its run.
+    fn replace(&mut self, profile: Profile) {
+        let id = profile.id().clone();
+        let running = self.answering.contains_key(&id);
+        if !running {
+            self.schedule.remove(&id);
+        }
+        self.take_on(profile, None);
+    }
+}
+
+fn rhythm(profile: &Profile) -> Rhythm {
+    let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    Rhythm { interval_ms: ms(profile.interval()), jitter_ms: ms(profile.jitter()) }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        Periodic::every(TICK).run_in(context, |actor, context| {
+            actor.dispatch(context);
+            Box::pin(actix::fut::ready(()))
+        });
+    }
+}
+
+impl Supervised for Scheduler {
+    /// The session tells anew what to do, and the notes on disk tell when each profile last ran.
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.schedule = Schedule::default();
+        self.fetchers.clear();
+        self.answering.clear();
+        self.done_requests.clear();
+    }
+}
+
+impl Handler<Apply> for Scheduler {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, message: Apply, _: &mut Self::Context) -> Self::Result {
+        let Apply { profiles, run_now } = message;
+        let known: Vec<_> = self.fetchers.keys().cloned().collect();
+        let outbox = self.seed.outbox.clone();
+        let noted = async move {
+            let mut with_last = Vec::with_capacity(profiles.len());
+            for profile in profiles {
+                let new = !known.contains(profile.id());
+                let last_ms = if new { Note::load(&outbox, &profile).await.last_started_ms } else { None };
+                with_last.push((profile, last_ms));
+            }
+            with_last
+        };
+        Box::pin(noted.into_actor(self).map(move |with_last, actor, context| {
+            actor.apply(with_last, &run_now);
+            actor.dispatch(context);
+        }))
+    }
+}
+
+impl Handler<GetLoad> for Scheduler {
+    type Result = MessageResult<GetLoad>;
+
+    fn handle(&mut self, _: GetLoad, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Load {
+            profiles: self.fetchers.len(),
+            running: self.schedule.running(),
+            done_requests: self.done_requests.clone(),
+        })
+    }
+}
+
+impl Handler<GetProfiles> for Scheduler {
+    type Result = MessageResult<GetProfiles>;
+
+    fn handle(&mut self, _: GetProfiles, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.fetchers.values().map(|fetcher| fetcher.profile.clone()).collect())
+    }
+}

@@ -1,0 +1,145 @@
+//! The uplink: takes batches from the spool in order, delivers them, and removes each only when the control plane has
+//! said that it is committed. While the control plane is away it waits, a little longer each time.
+
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Context, Supervised, WrapFuture};
+use bytes::Bytes;
+
+use super::outbox::Outbox;
+use crate::clients::ControlPlane;
+use crate::protocol::fault::{Code, Fault, Retry};
+use crate::runtime::Periodic;
+use crate::store::Spooled;
+
+const MIN_PAUSE: Duration = Duration::from_millis(200);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// Without news the spool is looked at anyway, for what was left by an earlier process.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+const BATCHES_AT_ONCE: u32 = 8;
+
+/// What the uplink is rebuilt from.
+#[derive(Debug, Clone)]
+pub(super) struct Seed {
+    pub(super) outbox: Outbox,
+    pub(super) control_plane: ControlPlane,
+}
+
+#[derive(Debug)]
+pub struct Uplink {
+    seed: Seed,
+    failures: u32,
+}
+
+impl Uplink {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self { seed, failures: 0 }
+    }
+}
+
+/// What became of one batch.
+enum Delivery {
+    Committed,
+    /// The control plane will never take it.
+    Refused(Fault),
+    /// Not delivered, or it is not known: to be sent again.
+    Later(Fault),
+}
+
+/// Delivers what the spool holds. True: it is empty. False: something is in the way, try again later.
+async fn deliver_all(seed: &Seed) -> bool {
+    loop {
+        let batches = match seed.outbox.spool().peek(BATCHES_AT_ONCE).await {
+            Ok(batches) => batches,
+            Err(error) => {
+                tracing::error!(%error, "the spool cannot be read");
+                return false;
+            }
+        };
+        if batches.is_empty() {
+            return true;
+        }
+        let (done, all) = deliver_some(seed, batches).await;
+        if let Err(error) = seed.outbox.spool().remove(&done).await {
+            // They will be sent again and answered as replays.
+            tracing::error!(%error, "delivered batches could not be removed from the spool");
+            return false;
+        }
+        if !all {
+            return false;
+        }
+    }
+}
+
+/// Delivers batches in order until one must wait. Returns those that are done with, and whether that is all.
+async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> (Vec<i64>, bool) {
+    let mut done = Vec::with_capacity(batches.len());
+    for Spooled { seq, zstd } in batches {
+        match deliver(&seed.control_plane, Bytes::from(zstd)).await {
+            Delivery::Committed => {}
+            Delivery::Refused(fault) => {
+                metrics::counter!("chartly_drone_batches_refused_total", "code" => fault.code.name()).increment(1);
+                tracing::error!(%fault, seq, "a batch was refused for good and is dropped");
+            }
+            Delivery::Later(fault) => {
+                tracing::warn!(%fault, "delivery waits");
+                return (done, false);
+            }
+        }
+        done.push(seq);
+    }
+    (done, true)
+}
+
+async fn deliver(control_plane: &ControlPlane, body: Bytes) -> Delivery {
+    match control_plane.deliver(body).await {
+        Ok(receipt) => {
+            if receipt.rejected > 0 {
+                tracing::error!(rejected = receipt.rejected, first = ?receipt.rejects.first(), "records were rejected");
+            }
+            Delivery::Committed
+        }
+        Err(fault) if will_never_be_taken(&fault) => Delivery::Refused(fault),
+        Err(fault) => Delivery::Later(fault),
+    }
+}
+
+/// A wrong key or a proxy in between is for the operator to mend; the batch waits. What the batch itself is refused
+/// for will not change.
+fn will_never_be_taken(fault: &Fault) -> bool {
+    let mendable =
+        matches!(fault.code, Code::Unauthenticated | Code::Forbidden | Code::NotFound | Code::RequestTimeout);
+    fault.code.retry() == Retry::Never && !mendable
+}
+
+async fn pause(outbox: Outbox, failures: u32) {
+    if failures == 0 {
+        let _ = tokio::time::timeout(LOOK_EVERY, outbox.news()).await;
+        return;
+    }
+    let most = MIN_PAUSE.saturating_mul(1 << failures.min(10)).min(MAX_PAUSE);
+    tokio::time::sleep(most.mul_f64(rand::random_range(0.5..1.0))).await;
+}
+
+impl Actor for Uplink {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        Periodic::every(Duration::ZERO).at_once().run_in(context, |actor, _| {
+            let (seed, failures) = (actor.seed.clone(), actor.failures);
+            let round = async move {
+                let empty = deliver_all(&seed).await;
+                let failures = if empty { 0 } else { failures.saturating_add(1) };
+                pause(seed.outbox, failures).await;
+                failures
+            };
+            Box::pin(round.into_actor(actor).map(|now, actor, _| actor.failures = now))
+        });
+    }
+}
+
+impl Supervised for Uplink {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.failures = 0;
+    }
+}

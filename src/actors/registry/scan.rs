@@ -1,0 +1,147 @@
+//! One look at the profiles folder: find what changed by time and size, read only that, take what is good, note what
+//! is broken. Polling works alike on local disks, network mounts and ConfigMaps (docs/adr).
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::folder::{Folder, Stamp, Verdict};
+use super::{Seed, version_of};
+use crate::domain::ids::TenantId;
+use crate::profiles;
+use crate::protocol::fault::{Code, Fault, Place};
+use crate::protocol::registry::{Origin, PutMode};
+
+/// Files beyond this are not looked at, and that is reported.
+const MAX_FILES: usize = 20_000;
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Folders below each other; deeper ones (a link that leads back) are not looked at.
+const MAX_DEPTH: usize = 16;
+
+/// Looks once and returns what is known then. A folder that cannot be read changes nothing but that report.
+pub(super) async fn look(seed: Seed, path: PathBuf, mut folder: Folder) -> Folder {
+    let root = path.clone();
+    let found = match tokio::task::spawn_blocking(move || list(&root)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(reason)) => {
+            folder.set_unreadable(Some(Place { at: path.display().to_string(), reason }));
+            return folder;
+        }
+        Err(_) => return folder,
+    };
+    folder.set_unreadable(None);
+    let present: Vec<String> = found.iter().map(|(name, _)| name.clone()).collect();
+    remove_gone(&seed, &mut folder, &present).await;
+    for (name, stamp) in found {
+        if folder.must_read(&name, &stamp) {
+            take(&seed, &mut folder, &path, name, stamp).await;
+        }
+    }
+    folder
+}
+
+async fn remove_gone(seed: &Seed, folder: &mut Folder, present: &[String]) {
+    let tenant = seed.store.tenant(&TenantId::default());
+    for id in folder.keep_only(present) {
+        match tenant.delete_profile(&id, seed.clock.now_ms()).await {
+            Ok(()) => seed.tell(&id, "deleted"),
+            Err(error) => tracing::warn!(profile = %id, %error, "a removed file's profile could not be deleted"),
+        }
+    }
+}
+
+async fn take(seed: &Seed, folder: &mut Folder, root: &Path, name: String, stamp: Stamp) {
+    let broken = |reason: String| vec![Place { at: name.clone(), reason }];
+    let text = match read(&root.join(&name), &stamp).await {
+        Ok(text) => text,
+        Err(reason) => return folder.broke(&name, stamp, broken(reason)),
+    };
+    let profile = match profiles::load(&text) {
+        Ok(profile) => profile,
+        Err(problems) => return folder.broke(&name, stamp, problems.places(Some(&name))),
+    };
+    let (id, digest) = (profile.id().clone(), *profile.digest());
+    match folder.judge(&name, &id, digest) {
+        Verdict::Same => return folder.took(&name, stamp, id, digest),
+        Verdict::Twice { other } => {
+            let reason = format!("id {id} is defined in {other} too; ids must be unique");
+            return folder.broke(&name, stamp, broken(reason));
+        }
+        Verdict::Take => {}
+    }
+    let version = version_of(&profile, &text, Origin::Folder, Some(name.clone()));
+    match put(seed, version).await {
+        Ok(()) => folder.took(&name, stamp, id, digest),
+        Err(fault) => {
+            // Not noted as seen: the next look tries again.
+            tracing::warn!(file = %name, %fault, "a profile could not be stored");
+        }
+    }
+}
+
+/// The folder wins whenever a file changes. At the first look after a start it cannot tell whether it changed, so a
+/// version that came by the API stays, when the file's content is one that was known before it.
+async fn put(seed: &Seed, version: crate::store::NewVersion) -> Result<(), Fault> {
+    let tenant = seed.store.tenant(&TenantId::default());
+    match tenant.profile(&version.id, None).await.map_err(Fault::from) {
+        Ok(current) if current.summary.digest == version.digest => return Ok(()),
+        Ok(current) if current.summary.origin == Origin::Api => {
+            let known = tenant.versions(&version.id).await?;
+            if known.iter().any(|other| other.digest == version.digest) {
+                return Ok(());
+            }
+        }
+        Ok(_) => {}
+        Err(fault) if fault.code == Code::UnknownProfile => {}
+        Err(fault) => return Err(fault),
+    }
+    let id = version.id.clone();
+    tenant.put_profile(version, PutMode::Replace, None, seed.clock.now_ms()).await?;
+    seed.tell(&id, "put");
+    Ok(())
+}
+
+async fn read(path: &Path, stamp: &Stamp) -> Result<String, String> {
+    if stamp.bytes > MAX_FILE_BYTES {
+        return Err(format!("the file has {} bytes; a profile has at most {MAX_FILE_BYTES}", stamp.bytes));
+    }
+    let bytes = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line =
+            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        format!("line {line} is not UTF-8 text")
+    })
+}
+
+/// All `*.yaml` and `*.yml` files below `root`, in order. Hidden folders (a ConfigMap's `..data`) are left out.
+fn list(root: &Path) -> Result<Vec<(String, Stamp)>, String> {
+    let mut found = Vec::new();
+    let mut folders = VecDeque::from([(root.to_owned(), 0)]);
+    while let Some((folder, depth)) = folders.pop_front() {
+        let entries = std::fs::read_dir(&folder).map_err(|error| format!("cannot be read: {error}"))?;
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            let Ok(about) = std::fs::metadata(&path) else { continue };
+            if about.is_dir() && depth < MAX_DEPTH {
+                folders.push_back((path, depth + 1));
+            } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+                let Ok(name) = path.strip_prefix(root) else { continue };
+                found.push((name.to_string_lossy().into_owned(), stamp(&about)));
+            }
+        }
+        if found.len() > MAX_FILES {
+            return Err(format!("holds more than {MAX_FILES} files"));
+        }
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    Ok(found)
+}
+
+fn stamp(about: &std::fs::Metadata) -> Stamp {
+    let since = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified_ms = since.and_then(|since| i64::try_from(since.as_nanos() / 1_000_000).ok()).unwrap_or(0);
+    Stamp { modified_ms, bytes: about.len() }
+}

@@ -1,0 +1,82 @@
+//! The operator's program: one file for each verb. Data goes to stdout, everything else to stderr.
+
+mod demo;
+pub mod drone;
+mod profile;
+mod serve;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::node::StartError;
+use crate::settings::{Overrides, Settings, SettingsError, load};
+use crate::telemetry;
+
+/// HTTP data sources as joinable, deduplicated records: one YAML profile per source, no code.
+#[derive(Debug, Parser)]
+#[command(name = "chartly", version, propagate_version = true)]
+pub struct Cli {
+    /// Logs as JSON lines instead of text.
+    #[arg(long, global = true, env = "CHARTLY_LOG_JSON")]
+    log_json: bool,
+    /// What to log, such as `debug`, or `chartly=debug,warn`; `serve` says `info` unless told, `demo` only `warn`.
+    #[arg(long, global = true, env = "CHARTLY_LOG")]
+    log: Option<String>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the control plane, all of it or some roles, with embedded drones.
+    Serve(serve::Args),
+    /// Shows the whole system on throw-away data and a bundled sample source, without internet.
+    Demo(demo::Args),
+    /// Checks profiles, or prints the schema that editors use.
+    Profile(profile::Args),
+}
+
+/// Runs the verb; the exit code says how it went (`--help` of each verb has the table).
+pub fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.verb {
+        Verb::Profile(args) => return profile::run(&args),
+        Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
+        Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|error| {
+        eprintln!("chartly: {error}");
+        error.exit_code()
+    }))
+}
+
+/// What `serve` and a drone log unless told otherwise.
+const DEFAULT_LOG: &str = "info,actix_server=warn";
+
+fn with_logs(
+    json: bool,
+    filter: Option<&str>,
+    unless_told: &str,
+    verb: impl FnOnce() -> Result<u8, StartError>,
+) -> Result<u8, StartError> {
+    telemetry::init(json, filter.unwrap_or(unless_told)).map_err(|error| StartError::Other(error.to_string()))?;
+    verb()
+}
+
+/// Settings from all layers, with these flags on top.
+fn settings(folder: &Path, overrides: Overrides) -> Result<Settings, SettingsError> {
+    let variables: HashMap<String, String> = std::env::vars().collect();
+    load(folder, &variables, overrides)
+}
+
+/// Where `<CHARTLY_ENV>.yaml` lies.
+fn config_dir() -> PathBuf {
+    std::env::var_os("CHARTLY_CONFIG_DIR").map_or_else(|| PathBuf::from("config"), PathBuf::from)
+}
+
+/// Runs a future on an actix system of this thread.
+fn on_actix<T>(future: impl Future<Output = T>) -> T {
+    actix::System::new().block_on(future)
+}

@@ -1,0 +1,85 @@
+//! The control plane as a drone sees it: the public API at the gateway, nothing else. A drone needs one outbound
+//! connection and no open port.
+
+use std::time::Duration;
+
+use awc::http::Method;
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::peer::{Peer, decode, fault_in};
+use crate::domain::digest::Digest;
+use crate::domain::ids::{DroneId, ProfileId};
+use crate::protocol::aggregator::Receipt;
+use crate::protocol::coordinator::{Beat, BeatReply, DroneHello, Registered, Work};
+use crate::protocol::fault::{Code, Fault};
+
+const DEADLINE: Duration = Duration::from_secs(15);
+/// A batch waits for a commit, at worst behind a checkpoint.
+const BATCH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The gateway's public API, for a drone.
+#[derive(Clone, Debug)]
+pub struct ControlPlane {
+    peer: Peer,
+}
+
+/// A profile's text, with the digest that was asked for already checked against it.
+pub type Fetched = String;
+
+impl ControlPlane {
+    pub fn new(url: &str, key: Option<SecretString>) -> Self {
+        Self { peer: Peer::new(url, key, DEADLINE) }
+    }
+
+    pub fn url(&self) -> &str {
+        self.peer.base()
+    }
+
+    pub async fn register(&self, hello: &DroneHello) -> Result<Registered, Fault> {
+        self.post("/api/drones/register", hello).await
+    }
+
+    pub async fn heartbeat(&self, beat: &Beat) -> Result<BeatReply, Fault> {
+        self.post("/api/drones/heartbeat", beat).await
+    }
+
+    /// Waits up to `wait` for work other than `revision`; answers with what there is then.
+    pub async fn work(&self, drone: &DroneId, revision: Option<u64>, wait: Duration) -> Result<Work, Fault> {
+        let seen = revision.map_or_else(String::new, |revision| format!("revision={revision}&"));
+        let path = format!("/api/drones/{drone}/work?{seen}wait_ms={}", wait.as_millis());
+        let reply = self.peer.send(Method::GET, &path, &[], Bytes::new(), DEADLINE + wait).await?;
+        decode(&reply)
+    }
+
+    /// One version of a profile. What comes is checked against its digest, so that nothing on the way can change it.
+    pub async fn profile(&self, id: &ProfileId, digest: &Digest) -> Result<Fetched, Fault> {
+        let path = format!("/api/profiles/{id}?digest={digest}");
+        let headers = [("accept", "application/yaml")];
+        let reply = self.peer.send(Method::GET, &path, &headers, Bytes::new(), DEADLINE).await?;
+        if !reply.status.is_success() {
+            return Err(fault_in(&reply));
+        }
+        if Digest::of(&reply.body) != *digest {
+            return Err(Fault::new(Code::BadPeer, format!("profile {id} came with another content than {digest}")));
+        }
+        String::from_utf8(reply.body.to_vec())
+            .map_err(|_| Fault::new(Code::BadPeer, format!("profile {id} came as something other than UTF-8 text")))
+    }
+
+    /// Delivers one batch, packed with zstd as the spool holds it. `Ok` means committed.
+    pub async fn deliver(&self, packed: Bytes) -> Result<Receipt, Fault> {
+        let headers = [("content-type", "application/json"), ("content-encoding", "zstd")];
+        let reply = self.peer.send(Method::POST, "/api/results", &headers, packed, BATCH_DEADLINE).await?;
+        decode(&reply)
+    }
+
+    async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Fault> {
+        let body = serde_json::to_vec(body).map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
+        let headers = [("content-type", "application/json")];
+        let reply = self.peer.send(Method::POST, path, &headers, Bytes::from(body), DEADLINE).await?;
+        decode(&reply)
+    }
+}

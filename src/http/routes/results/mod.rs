@@ -1,0 +1,17 @@
+//! Results: batches in; records, results, runs and a summary out.
+
+mod post;
+mod records;
+mod runs;
+mod shapes;
+
+use crate::http::area::area;
+
+area!(
+    post::post_results,
+    runs::show_summary,
+    records::list_results,
+    records::list_records,
+    runs::list_runs,
+    runs::show_run,
+);

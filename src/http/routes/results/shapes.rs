@@ -1,0 +1,47 @@
+//! Shapes for the documentation only, of what is read and written without ever being one of these.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::run::RunReport;
+
+/// A batch of one run. Send it again with the same `run_id` and `seq` as often as needed: it is stored once.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: a batch is read without building a tree")]
+pub(super) struct BatchShape {
+    pub drone_id: String,
+    pub profile_id: String,
+    pub run_id: String,
+    /// Place in the run, from 0. Left out: the batch's content stands for it.
+    pub seq: Option<u32>,
+    /// At most 50,000. A bad record is named in the receipt; the others are stored.
+    pub data: Vec<RecordShape>,
+    pub run: Option<RunReport>,
+}
+
+/// A record: dims are nested objects of text, measures nested objects of finite numbers.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) struct RecordShape {
+    pub dims: BTreeMap<String, Value>,
+    pub measures: BTreeMap<String, Value>,
+}
+
+/// A stored record.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: rows are passed on as text")]
+pub(super) struct RecordRowShape {
+    /// `sha256:` of the canonical JSON of dims and measures.
+    pub record_id: String,
+    pub profile_id: String,
+    /// Unix milliseconds.
+    pub first_seen_ms: i64,
+    pub dims: BTreeMap<String, Value>,
+    pub measures: BTreeMap<String, Value>,
+    /// Of a result: the run that saw it.
+    pub run_id: Option<String>,
+    pub drone_id: Option<String>,
+    pub seen_ms: Option<i64>,
+}

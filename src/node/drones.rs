@@ -1,0 +1,151 @@
+//! Drones in this process: embedded beside the control plane, or one by itself. Both speak to the gateway over HTTP
+//! like any other drone, so that there is one way and it is always tested.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::error::{StartError, exit};
+use super::signals::Signals;
+use crate::actors::drone::{Drone, Options};
+use crate::clients::ControlPlane;
+use crate::domain::fleet::Labels;
+use crate::domain::ids::DroneId;
+use crate::pipeline::FetchSettings;
+use crate::pipeline::fetch::Network;
+use crate::runtime::{Clock, DrainSequence, Root};
+use crate::settings::{DroneSettings, Settings};
+use crate::store::SpoolSettings;
+
+/// Starts the embedded drones on a thread of their own.
+pub(super) async fn embed(
+    root: &Root,
+    settings: &Settings,
+    gateway: SocketAddr,
+    key: &SecretString,
+) -> Result<Vec<Drone>, StartError> {
+    if settings.node.drones == 0 {
+        return Ok(Vec::new());
+    }
+    let place = root.place("drones").map_err(StartError::Thread)?;
+    let host = host_name();
+    let mut drones = Vec::new();
+    for number in 1..=settings.node.drones {
+        let drone_id =
+            DroneId::parse(&format!("{host}-{number}")).map_err(|error| StartError::Other(error.to_string()))?;
+        let url = format!("http://{}", reachable(gateway));
+        let options = Options {
+            spool: spool(&settings.drone, &settings.node.data_dir.join("drones").join(drone_id.as_str())),
+            drone_id,
+            labels: Labels::new(),
+            control_plane: ControlPlane::new(&url, Some(key.clone())),
+            max_concurrency: settings.drone.max_concurrency,
+            fetch: fetch_settings(&settings.drone)?,
+            clock: Clock::System,
+        };
+        drones.push(Drone::start(root, &place, options).await?);
+    }
+    Ok(drones)
+}
+
+/// A drone in a process of its own.
+#[derive(Debug)]
+pub struct StandaloneDrone {
+    root: Root,
+    drone: Drone,
+    shutdown: Duration,
+}
+
+impl StandaloneDrone {
+    pub async fn start(
+        settings: Settings,
+        drone_id: DroneId,
+        labels: Labels,
+        control_plane: &str,
+        data_dir: &Path,
+    ) -> Result<Self, StartError> {
+        let root = Root::new();
+        let place = root.place("drone").map_err(StartError::Thread)?;
+        let options = Options {
+            drone_id,
+            labels,
+            control_plane: ControlPlane::new(control_plane, settings.api_key.clone()),
+            spool: spool(&settings.drone, data_dir),
+            max_concurrency: settings.drone.max_concurrency,
+            fetch: fetch_settings(&settings.drone)?,
+            clock: Clock::System,
+        };
+        let drone = Drone::start(&root, &place, options).await?;
+        let shutdown = Duration::from_millis(settings.node.shutdown_ms);
+        Ok(Self { root, drone, shutdown })
+    }
+
+    /// Runs until a signal or an escalation, then stops in order. Returns the exit code.
+    pub async fn run(self) -> u8 {
+        let mut escalated = self.root.escalated();
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::error!(%error, "signals cannot be heard");
+                return exit::FAILED;
+            }
+        };
+        let code = tokio::select! {
+            () = signals.next() => 0,
+            _ = escalated.wait_for(Option::is_some) => exit::ESCALATED,
+        };
+        tracing::info!(drone = %self.drone.id(), code, "stopping");
+        let sequence = self.drone.drain(DrainSequence::new(), self.shutdown / 4);
+        let report = sequence.run(self.shutdown, async move { signals.next().await }).await;
+        self.root.stop(Duration::from_secs(1)).await;
+        if code == 0 && !report.is_clean() { exit::FAILED } else { code }
+    }
+}
+
+/// An address that this process can connect to, where the server listens on all of them.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        let loopback = if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    address
+}
+
+/// The host's name, as far as it makes a drone's id.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let fit: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(60).collect();
+    if fit.starts_with(|c: char| c.is_ascii_alphanumeric()) { fit } else { "local".into() }
+}
+
+/// The spool in a drone's own folder. No two drones share one.
+fn spool(settings: &DroneSettings, data_dir: &Path) -> SpoolSettings {
+    SpoolSettings {
+        max_bytes: settings.spool_max_bytes,
+        max_age_ms: i64::try_from(settings.spool_max_age_ms).unwrap_or(i64::MAX),
+        ..SpoolSettings::new(data_dir.join("spool.db"))
+    }
+}
+
+fn fetch_settings(settings: &DroneSettings) -> Result<FetchSettings, StartError> {
+    let wrong = |what: &str, text: &str, expected: &str| {
+        StartError::Other(format!("drone.{what}: {text:?}; expected {expected}"))
+    };
+    let network = |text: &String| {
+        Network::parse(text).map_err(|_| wrong("allow_private", text, "an address or a network such as 192.168.7.0/24"))
+    };
+    let rewrite = |text: &String| match text.split_once('=') {
+        Some((host, base)) if base.starts_with("http") => Ok((host.to_owned(), base.to_owned())),
+        _ => Err(wrong("rewrite", text, "host=URL, such as api.example.org=http://127.0.0.1:8799/example")),
+    };
+    Ok(FetchSettings {
+        allow_private: settings.allow_private.iter().map(network).collect::<Result<_, _>>()?,
+        rewrite: settings.rewrite.iter().map(rewrite).collect::<Result<_, _>>()?,
+        user_agent: settings.user_agent.clone(),
+        max_connections: settings.max_concurrency.max(1) * 2,
+        ..FetchSettings::default()
+    })
+}

@@ -1,0 +1,51 @@
+//! Why a node cannot start, said in one line with the mend, and the exit code that a script can tell it by.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::settings::SettingsError;
+use crate::store::StoreError;
+
+/// What stops a start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("the data folder {path} cannot be used: {error}; give one that this user may write to (--data-dir)")]
+    DataFolder { path: PathBuf, error: io::Error },
+    #[error("the store cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    #[error("{host}:{port} cannot be listened on: {error}; is another Chartly running? choose another (--port)")]
+    Listen { host: String, port: u16, error: io::Error },
+    #[error("a thread could not be started: {0}")]
+    Thread(io::Error),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Exit codes, after sysexits(3). 0: stopped in order.
+pub mod exit {
+    /// Settings, flags or names that make no sense.
+    pub const SETTINGS: u8 = 78;
+    /// A port or a peer that cannot be had.
+    pub const UNAVAILABLE: u8 = 69;
+    /// A folder, a file or the store.
+    pub const STORAGE: u8 = 74;
+    /// Supervision gave up; start me again.
+    pub const ESCALATED: u8 = 70;
+    /// Anything else.
+    pub const FAILED: u8 = 1;
+}
+
+impl StartError {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) => exit::SETTINGS,
+            Self::DataFolder { .. } | Self::Store(_) => exit::STORAGE,
+            Self::Listen { .. } => exit::UNAVAILABLE,
+            Self::Thread(_) | Self::Other(_) => exit::FAILED,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The bootstrap admin key. The gate is never silently open: where no key is set, one is made on the first start and
+//! kept in the data folder for its owner's eyes only.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+const FILE: &str = "api-key";
+/// Shorter keys can be guessed.
+const MIN_CHARS: usize = 8;
+
+/// The key in force, and the file it lies in where we made it.
+#[derive(Debug, Clone)]
+pub struct AdminKey {
+    pub key: SecretString,
+    pub file: Option<PathBuf>,
+}
+
+impl AdminKey {
+    /// The key that was set, else the one in the data folder, else a new one there.
+    pub fn find(set: Option<&SecretString>, data_dir: &Path) -> io::Result<Self> {
+        if let Some(key) = set {
+            if key.expose_secret().chars().count() < MIN_CHARS {
+                let text = format!("REGISTRY_API_KEY is shorter than {MIN_CHARS} characters; choose a longer one");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            return Ok(Self { key: key.clone(), file: None });
+        }
+        let file = data_dir.join(FILE);
+        let key = match std::fs::read_to_string(&file) {
+            Ok(text) if text.trim().chars().count() >= MIN_CHARS => text.trim().to_owned(),
+            Ok(_) => {
+                let text = format!("{} holds no key; remove it and a new one is made", file.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(&file)?,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { key: key.into(), file: Some(file) })
+    }
+}
+
+fn make(file: &Path) -> io::Result<String> {
+    let key = format!("chartly_{}", hex::encode(rand::random::<[u8; 24]>()));
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    writeln!(out, "{key}")?;
+    out.sync_all()?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_key_is_made_once_and_kept_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = AdminKey::find(None, folder.path()).unwrap();
+        let second = AdminKey::find(None, folder.path()).unwrap();
+        assert_eq!(first.key.expose_secret(), second.key.expose_secret());
+        let mode = std::fs::metadata(first.file.unwrap()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_short_or_empty_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(AdminKey::find(Some(&"short".into()), folder.path()).is_err());
+        std::fs::write(folder.path().join(FILE), "").unwrap();
+        assert!(AdminKey::find(None, folder.path()).is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! The control plane's actors and the clients to them: local where the role runs here, remote otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::Semaphore;
+
+use super::error::StartError;
+use crate::actors::{
+    Aggregator, Clients, Coordinator, Events, Registry, Reporter, aggregator, coordinator, registry, reporter,
+};
+use crate::clients::{Client, Peer};
+use crate::runtime::{Clock, DrainSequence, Handle, Policy, Root};
+use crate::settings::{PeerSettings, Role, Settings};
+use crate::store::Store;
+
+/// A remote role answers within this, its own deadline included.
+const PEER_DEADLINE: Duration = Duration::from_secs(20);
+const REPORT_DEADLINE: Duration = Duration::from_secs(120);
+
+/// Actors that run here.
+#[derive(Debug, Clone, Default)]
+pub struct Local {
+    pub registry: Option<Handle<Registry>>,
+    pub aggregator: Option<Handle<Aggregator>>,
+    pub coordinator: Option<Handle<Coordinator>>,
+    pub reporter: Option<Handle<Reporter>>,
+}
+
+/// Starts the roles that the settings name. Two threads: a long join must not hold up a heartbeat.
+pub fn start(root: &Root, settings: &Settings, store: &Store, events: &Events) -> Result<Local, StartError> {
+    let place = root.place("roles").map_err(StartError::Thread)?;
+    let clock = Clock::System;
+    let mut local = Local::default();
+    let holds = |role| settings.node.roles.holds(role);
+    if holds(Role::Registry) {
+        let every = Duration::from_millis(settings.node.profiles_scan_ms);
+        let folder = settings.node.profiles_dir.clone().map(|path| (path, every));
+        let seed = registry::Seed { store: store.clone(), clock: clock.clone(), events: events.clone(), folder };
+        local.registry = Some(root.start(&place, "registry", Policy::default(), move || Registry::new(seed)));
+    }
+    if holds(Role::Aggregator) {
+        let seed = aggregator::Seed { store: store.clone(), clock: clock.clone(), events: events.clone() };
+        local.aggregator = Some(root.start(&place, "aggregator", Policy::default(), move || Aggregator::new(seed)));
+    }
+    if holds(Role::Coordinator) {
+        let seed = coordinator::Seed {
+            store: store.clone(),
+            clock: clock.clone(),
+            events: events.clone(),
+            heartbeat_ms: settings.fleet.heartbeat_ms,
+            lease_ms: settings.fleet.lease_ms,
+        };
+        // A heartbeat is short, and a fleet is large.
+        let policy = Policy { mailbox: 4_096, ..Policy::default() };
+        local.coordinator = Some(root.start(&place, "coordinator", policy, move || Coordinator::new(seed)));
+    }
+    if holds(Role::Reporter) {
+        let apart = root.place("reports").map_err(StartError::Thread)?;
+        let seed = reporter::Seed {
+            store: store.clone(),
+            clock,
+            max_join_bytes: settings.reporter.max_join_bytes,
+            running: Arc::new(Semaphore::new(settings.reporter.max_running)),
+        };
+        let policy = Policy { deadline: REPORT_DEADLINE, ..Policy::default() };
+        local.reporter = Some(root.start(&apart, "reporter", policy, move || Reporter::new(seed)));
+    }
+    Ok(local)
+}
+
+/// One client for each role.
+pub fn clients(local: &Local, peers: &PeerSettings, key: &SecretString) -> Clients {
+    let peer = |url: &str, deadline| Peer::new(url, Some(key.clone()), deadline);
+    Clients {
+        registry: wire(local.registry.as_ref(), || peer(&peers.registry_url, PEER_DEADLINE)),
+        aggregator: wire(local.aggregator.as_ref(), || peer(&peers.aggregator_url, PEER_DEADLINE)),
+        coordinator: wire(local.coordinator.as_ref(), || peer(&peers.coordinator_url, PEER_DEADLINE)),
+        reporter: wire(local.reporter.as_ref(), || peer(&peers.reporter_url, REPORT_DEADLINE)),
+    }
+}
+
+fn wire<A: actix::Actor>(local: Option<&Handle<A>>, remote: impl FnOnce() -> Peer) -> Client<A> {
+    match local {
+        Some(handle) => Client::Local(handle.clone()),
+        None => Client::Remote(remote()),
+    }
+}
+
+impl Local {
+    /// Adds the roles' ordered stop: those that others write to come last.
+    #[must_use]
+    pub fn drain(self, sequence: DrainSequence, each: Duration) -> DrainSequence {
+        let sequence = step(sequence, "reporter", self.reporter, each);
+        let sequence = step(sequence, "coordinator", self.coordinator, each);
+        let sequence = step(sequence, "aggregator", self.aggregator, each);
+        step(sequence, "registry", self.registry, each)
+    }
+}
+
+fn step<A: actix::Actor>(
+    sequence: DrainSequence,
+    name: &'static str,
+    handle: Option<Handle<A>>,
+    each: Duration,
+) -> DrainSequence {
+    match handle {
+        Some(handle) => sequence.then(name, async move { handle.stop(each).await }),
+        None => sequence,
+    }
+}

@@ -1,0 +1,118 @@
+//! Rows and fields that were lost, counted by reason, with the first value of each.
+
+use thiserror::Error;
+
+use crate::pipeline::outcome::Dropped;
+use crate::profiles::plan::Field;
+use crate::profiles::time::TimeError;
+
+/// Reasons told apart by value are counted up to this many; the rest is counted together.
+const MAX_REASONS: usize = 50;
+const MAX_EXAMPLE_CHARS: usize = 80;
+
+/// Why a value could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Loss {
+    #[error("is not a number")]
+    NotANumber,
+    #[error("is not in the map")]
+    NotInMap,
+    #[error("is too long for a dim")]
+    TooLong,
+    #[error("is not a time of this dim: {0}")]
+    Time(TimeError),
+}
+
+/// A value that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    reason: String,
+    example: String,
+}
+
+impl Unread {
+    #[cold]
+    pub fn new(field: &Field, loss: Loss, text: &str) -> Self {
+        let example = text.chars().take(MAX_EXAMPLE_CHARS).collect();
+        Self { reason: format!("{} {loss}", field.name), example }
+    }
+}
+
+/// Why a row gave no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drop {
+    /// It does not meet a condition; the index says which.
+    Filtered(usize),
+    WithoutMeasure,
+    /// A dim of the key has no value.
+    WithoutKey(String),
+    /// A dim has a value that cannot be read.
+    Dim(Unread),
+    /// The record is too large.
+    TooLarge,
+}
+
+/// Counts by reason.
+#[derive(Debug, Default)]
+pub struct Tally {
+    dropped: Counts,
+    unread: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts(Vec<Dropped>);
+
+impl Counts {
+    fn add(&mut self, reason: &str, example: Option<&str>) {
+        if let Some(known) = self.0.iter_mut().find(|known| known.reason == reason) {
+            known.rows += 1;
+            return;
+        }
+        let reason = if self.0.len() < MAX_REASONS { reason } else { "other reasons" };
+        match self.0.iter_mut().find(|known| known.reason == reason) {
+            Some(known) => known.rows += 1,
+            None => {
+                self.0.push(Dropped { reason: reason.to_owned(), rows: 1, example: example.map(str::to_owned) });
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for dropped in other.0 {
+            match self.0.iter_mut().find(|known| known.reason == dropped.reason) {
+                Some(known) => known.rows += dropped.rows,
+                None => self.0.push(dropped),
+            }
+        }
+        self.0.truncate(MAX_REASONS + 1);
+    }
+}
+
+impl Tally {
+    pub fn unread(&mut self, unread: &Unread) {
+        self.unread.add(&unread.reason, Some(&unread.example));
+    }
+
+    pub fn drop_row(&mut self, drop: &Drop, conditions: &[crate::profiles::plan::Condition]) {
+        match drop {
+            Drop::Filtered(index) => {
+                let text = conditions.get(*index).map_or("", |condition| condition.text.as_str());
+                self.dropped.add(&format!("where: not {text}"), None);
+            }
+            Drop::WithoutMeasure => self.dropped.add("no measure has a value", None),
+            Drop::WithoutKey(name) => self.dropped.add(&format!("{name} of the key has no value"), None),
+            Drop::Dim(unread) => self.dropped.add(&unread.reason, Some(&unread.example)),
+            Drop::TooLarge => self.dropped.add("the record is too large", None),
+        }
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.dropped.merge(other.dropped);
+        self.unread.merge(other.unread);
+    }
+
+    /// Rows dropped and fields unread, by reason.
+    pub fn into_parts(self) -> (Vec<Dropped>, Vec<Dropped>) {
+        (self.dropped.0, self.unread.0)
+    }
+}

@@ -1,0 +1,564 @@
+//! Walks an answer along a mapping's shape and stops at every row. Rows that stand before a field of their parent
+//! are put off until the parent is read; nothing else is read twice.
+
+use super::cell::Cell;
+use super::scan::{JsonError, MAX_DEPTH, Scanner, Text, Token};
+use super::strings::unescape;
+use crate::profiles::plan::{Level, LevelKind, Mapping, NodeId, ShapeNode, Slot};
+
+/// Why an answer cannot be read along the mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WalkError {
+    /// It is not JSON.
+    Json(JsonError),
+    /// It is, but not of the shape that the profile expects.
+    Shape { offset: usize, message: String },
+}
+
+impl From<JsonError> for WalkError {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+type Result<T> = std::result::Result<T, WalkError>;
+
+/// What is open, from the outside in.
+#[derive(Debug)]
+struct Frame {
+    kind: Kind,
+    /// Nothing was read inside yet.
+    first: bool,
+    /// Elements or members passed.
+    index: u32,
+    /// Offset of the opening bracket.
+    start: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// The bottom: the answer.
+    Document,
+    Object {
+        node: NodeId,
+        seen: u64,
+        expect: usize,
+    },
+    Array {
+        node: NodeId,
+    },
+    /// The array (or map) whose elements are of this level.
+    Rows {
+        level: u16,
+    },
+    /// An element of this level; on top again when it has been read.
+    Element {
+        level: u16,
+    },
+    Table {
+        level: u16,
+    },
+    Zip {
+        level: u16,
+    },
+    /// Rows were put off; go on from here after them.
+    Return {
+        offset: usize,
+    },
+}
+
+/// Rows that wait until their parent is read.
+#[derive(Debug)]
+struct Deferred {
+    /// Level of the parent; `None` for the document.
+    parent: Option<u16>,
+    level: u16,
+    start: usize,
+}
+
+/// The columns of a table, or the arrays of a zip.
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    slot: Option<Slot>,
+    offset: usize,
+}
+
+pub struct Walker<'a, 'p> {
+    scanner: Scanner<'a>,
+    mapping: &'p Mapping,
+    frames: Vec<Frame>,
+    deferred: Vec<Deferred>,
+    columns: Vec<Column>,
+    /// The container of the outermost rows was there.
+    found: bool,
+    /// Instead of the rows there was something else.
+    misplaced: Option<WalkError>,
+    single_done: bool,
+    started: bool,
+}
+
+impl<'a, 'p> Walker<'a, 'p> {
+    /// Starts at the beginning of `text`.
+    pub fn new(text: &'a str, mapping: &'p Mapping) -> Self {
+        Self {
+            scanner: Scanner::new(text),
+            mapping,
+            frames: Vec::with_capacity(16),
+            deferred: Vec::new(),
+            columns: Vec::new(),
+            found: false,
+            misplaced: None,
+            single_done: false,
+            started: false,
+        }
+    }
+
+    /// Why there are no rows, after the last one: the place is not there, or is not what it should be.
+    pub fn rows_missing(&self) -> Option<WalkError> {
+        if self.found || self.misplaced.is_some() {
+            return self.misplaced.clone();
+        }
+        let path = self.mapping.levels.first().map_or("$", |level| level.path.as_str());
+        Some(WalkError::Shape { offset: 0, message: format!("there are no rows at {path}") })
+    }
+
+    /// Goes to the next row and fills its cells. `false` at the end; all cells of the document are filled then.
+    pub fn next_row(&mut self, cells: &mut [Cell<'a>]) -> Result<bool> {
+        if !self.started {
+            self.started = true;
+            self.push(Kind::Document)?;
+            self.enter(0, cells)?;
+        }
+        while let Some(kind) = self.frames.last().map(|top| top.kind) {
+            if self.step(kind, cells)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads on in the innermost open place. `true`: a row is ready.
+    fn step(&mut self, kind: Kind, cells: &mut [Cell<'a>]) -> Result<bool> {
+        match kind {
+            Kind::Object { .. } => self.object(cells)?,
+            Kind::Array { node } => self.array(node, cells)?,
+            Kind::Rows { level } => self.rows(level, cells)?,
+            Kind::Table { level } => return self.table_row(level, cells),
+            Kind::Zip { level } => return self.zip_row(level, cells),
+            Kind::Element { level } => {
+                if !self.take_deferred(Some(level))? {
+                    self.frames.pop();
+                    return Ok(usize::from(level) + 1 == self.mapping.levels.len());
+                }
+            }
+            Kind::Return { offset } => {
+                self.frames.pop();
+                self.scanner.jump(offset);
+            }
+            Kind::Document => {
+                if !self.take_deferred(None)? {
+                    return self.document_end();
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The one row of a single value comes when all of the answer is read.
+    fn document_end(&mut self) -> Result<bool> {
+        let single = self.mapping.levels.first().is_some_and(|level| matches!(level.kind, LevelKind::Single));
+        if single && self.found && !self.single_done {
+            self.single_done = true;
+            return Ok(true);
+        }
+        self.scanner.end()?;
+        self.frames.pop();
+        Ok(false)
+    }
+
+    fn push(&mut self, kind: Kind) -> Result<()> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Ok(self.scanner.fail("nested too deep")?);
+        }
+        let start = self.scanner.offset().saturating_sub(1);
+        self.frames.push(Frame { kind, first: true, index: 0, start });
+        Ok(())
+    }
+
+    fn node(&self, id: NodeId) -> &'p ShapeNode {
+        &self.mapping.shape.nodes[id as usize]
+    }
+
+    fn level(&self, level: u16) -> &'p Level {
+        &self.mapping.levels[usize::from(level)]
+    }
+
+    fn shape<T>(&self, message: String) -> Result<T> {
+        Err(WalkError::Shape { offset: self.scanner.offset(), message })
+    }
+
+    /// Reads the value at a wanted place.
+    fn enter(&mut self, id: NodeId, cells: &mut [Cell<'a>]) -> Result<()> {
+        let node = self.node(id);
+        let token = self.scanner.value()?;
+        if let Some(level) = node.level {
+            return self.enter_level(id, level, token, cells);
+        }
+        match token {
+            Token::Object if !node.members.is_empty() => self.push(Kind::Object { node: id, seen: 0, expect: 0 }),
+            Token::Array if !node.elements.is_empty() => self.push(Kind::Array { node: id }),
+            Token::Object | Token::Array => {
+                let start = self.scanner.offset() - 1;
+                self.scanner.skip_rest(token == Token::Object)?;
+                if let Some(slot) = node.slot {
+                    cells[usize::from(slot)] = Cell::Tree(self.scanner.since(start));
+                }
+                Ok(())
+            }
+            scalar => {
+                if let Some(slot) = node.slot {
+                    cells[usize::from(slot)] = cell(scalar);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the value that holds rows.
+    fn enter_level(&mut self, id: NodeId, level: u16, token: Token<'a>, cells: &mut [Cell<'a>]) -> Result<()> {
+        let kind = &self.level(level).kind;
+        let is_rows = match (kind, token) {
+            (LevelKind::Single, _) => return self.enter_single(id, token, cells),
+            (LevelKind::Each | LevelKind::Table { .. }, Token::Array) => true,
+            (LevelKind::Entries { .. } | LevelKind::Zip { .. }, Token::Object) => true,
+            _ => false,
+        };
+        if is_rows {
+            self.found = true;
+            return self.begin_rows(level, token == Token::Object, cells);
+        }
+        match token {
+            // Nothing there means no rows.
+            Token::Null => self.found = true,
+            other => self.misplace(level, other),
+        }
+        match token {
+            Token::Object if !self.node(id).members.is_empty() => {
+                self.push(Kind::Object { node: id, seen: 0, expect: 0 })
+            }
+            Token::Array if !self.node(id).elements.is_empty() => self.push(Kind::Array { node: id }),
+            Token::Object | Token::Array => Ok(self.scanner.skip_rest(token == Token::Object)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers that something else stands where the rows should be; the answer may say why further on.
+    fn misplace(&mut self, level: u16, token: Token<'_>) {
+        let level = self.level(level);
+        let wanted = match level.kind {
+            LevelKind::Entries { .. } | LevelKind::Zip { .. } => "an object",
+            _ => "an array",
+        };
+        let found = match token {
+            Token::Object => "an object",
+            Token::Array => "an array",
+            Token::Text(_) => "a text",
+            Token::Number(_) => "a number",
+            Token::Bool(_) => "true or false",
+            Token::Null => "null",
+        };
+        let message = format!("expected {wanted} of rows at {}, found {found}", level.path);
+        self.misplaced.get_or_insert(WalkError::Shape { offset: self.scanner.offset(), message });
+    }
+
+    fn enter_single(&mut self, id: NodeId, token: Token<'a>, cells: &mut [Cell<'a>]) -> Result<()> {
+        self.found = true;
+        let node = self.node(id);
+        match token {
+            Token::Null => self.single_done = true,
+            Token::Object => return self.push(Kind::Object { node: id, seen: 0, expect: 0 }),
+            Token::Array => return self.push(Kind::Array { node: id }),
+            scalar => {
+                if let Some(slot) = node.slot {
+                    cells[usize::from(slot)] = cell(scalar);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts with the rows of a container whose bracket was just read, or puts them off.
+    fn begin_rows(&mut self, level: u16, object: bool, cells: &[Cell<'a>]) -> Result<()> {
+        let waits = self.level(level).needs.iter().any(|slot| cells[usize::from(*slot)] == Cell::Absent);
+        if waits {
+            let start = self.scanner.offset();
+            self.scanner.skip_rest(object)?;
+            self.deferred.push(Deferred { parent: level.checked_sub(1), level, start });
+            return Ok(());
+        }
+        self.open_rows(level)
+    }
+
+    fn open_rows(&mut self, level: u16) -> Result<()> {
+        match self.level(level).kind {
+            LevelKind::Table { .. } => self.push(Kind::Table { level })?,
+            LevelKind::Zip { .. } => return self.open_zip(level),
+            _ => self.push(Kind::Rows { level })?,
+        }
+        Ok(())
+    }
+
+    /// Goes back to rows that were put off until now.
+    fn take_deferred(&mut self, parent: Option<u16>) -> Result<bool> {
+        if self.deferred.last().is_none_or(|deferred| deferred.parent != parent) {
+            return Ok(false);
+        }
+        let Some(Deferred { level, start, .. }) = self.deferred.pop() else { return Ok(false) };
+        let offset = self.scanner.offset();
+        self.push(Kind::Return { offset })?;
+        self.scanner.jump(start);
+        self.open_rows(level)?;
+        Ok(true)
+    }
+
+    fn object(&mut self, cells: &mut [Cell<'a>]) -> Result<()> {
+        let Some(Frame { kind: Kind::Object { node, seen, expect }, first, .. }) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        let id = *node;
+        let Some(key) = self.scanner.next_key(*first)? else { return self.close(id, cells) };
+        *first = false;
+        let members = &self.mapping.shape.nodes[id as usize].members;
+        let Some(at) = member(members, key, *expect)? else { return Ok(self.scanner.skip_value()?) };
+        *expect = at + 1;
+        let bit = 1_u64.checked_shl(u32::try_from(at).unwrap_or(64)).unwrap_or(0);
+        if *seen & bit != 0 {
+            let message = format!("the member {:?} occurs twice in one object", members[at].0);
+            return self.shape(message);
+        }
+        *seen |= bit;
+        self.enter(members[at].1, cells)
+    }
+
+    /// Leaves a container and keeps it as a whole, where that is wanted.
+    fn close(&mut self, id: NodeId, cells: &mut [Cell<'a>]) -> Result<()> {
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
+        if let Some(slot) = self.node(id).slot {
+            cells[usize::from(slot)] = Cell::Tree(self.scanner.since(frame.start));
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, id: NodeId, cells: &mut [Cell<'a>]) -> Result<()> {
+        let Some(top) = self.frames.last_mut() else { return Ok(()) };
+        if !self.scanner.next_element(top.first)? {
+            return self.close(id, cells);
+        }
+        top.first = false;
+        let index = top.index;
+        top.index = index.saturating_add(1);
+        let elements = &self.mapping.shape.nodes[id as usize].elements;
+        match elements.iter().find(|(number, _)| *number == index) {
+            Some((_, child)) => self.enter(*child, cells),
+            None => Ok(self.scanner.skip_value()?),
+        }
+    }
+
+    /// Goes to the next element of a level.
+    fn rows(&mut self, level: u16, cells: &mut [Cell<'a>]) -> Result<()> {
+        let plan = &self.mapping.levels[usize::from(level)];
+        let Some(top) = self.frames.last_mut() else { return Ok(()) };
+        let first = std::mem::replace(&mut top.first, false);
+        let more = match plan.kind {
+            LevelKind::Entries { key } => match self.scanner.next_key(first)? {
+                Some(text) => {
+                    clear(&plan.slots, cells);
+                    if let Some(slot) = key {
+                        cells[usize::from(slot)] = text.into();
+                    }
+                    true
+                }
+                None => false,
+            },
+            _ => {
+                clear(&plan.slots, cells);
+                self.scanner.next_element(first)?
+            }
+        };
+        if !more {
+            self.frames.pop();
+            return Ok(());
+        }
+        self.push(Kind::Element { level })?;
+        self.enter(plan.element, cells)
+    }
+
+    /// Reads a row of a table, the header before the first. `false` when the table has ended.
+    fn table_row(&mut self, level: u16, cells: &mut [Cell<'a>]) -> Result<bool> {
+        let plan = self.level(level);
+        let LevelKind::Table { columns } = &plan.kind else { return Ok(false) };
+        let Some(top) = self.frames.last_mut() else { return Ok(false) };
+        if std::mem::replace(&mut top.first, false) {
+            if !self.scanner.next_element(true)? {
+                self.frames.pop();
+                return Ok(false);
+            }
+            self.header(columns)?;
+        }
+        if !self.scanner.next_element(false)? {
+            self.frames.pop();
+            return Ok(false);
+        }
+        clear(&plan.slots, cells);
+        self.table_cells(cells)?;
+        Ok(true)
+    }
+
+    /// Reads the first row of a table: the names of the columns.
+    fn header(&mut self, columns: &[(Box<str>, Slot)]) -> Result<()> {
+        self.columns.clear();
+        if self.scanner.value()? != Token::Array {
+            return self.shape("the first row of the table should be an array of column names".into());
+        }
+        let mut names = Vec::new();
+        while self.scanner.next_element(names.is_empty())? {
+            let name = cell(self.scanner.value()?).text().unwrap_or_default().into_owned();
+            let slot = columns.iter().find(|(column, _)| **column == *name).map(|(_, slot)| *slot);
+            if slot.is_some() && names.contains(&name) {
+                return self.shape(format!("two columns are named {name:?}"));
+            }
+            self.columns.push(Column { slot, offset: 0 });
+            names.push(name);
+        }
+        match columns.iter().find(|(column, _)| !names.iter().any(|name| **name == **column)) {
+            Some((missing, _)) => {
+                let listed = names.join(", ");
+                let listed: String = listed.chars().take(300).collect();
+                self.shape(format!("there is no column {missing:?}; the columns are {listed}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn table_cells(&mut self, cells: &mut [Cell<'a>]) -> Result<()> {
+        if self.scanner.value()? != Token::Array {
+            return self.shape("a row of the table is not an array".into());
+        }
+        let mut count = 0;
+        while self.scanner.next_element(count == 0)? {
+            match self.columns.get(count) {
+                Some(&Column { slot: Some(slot), .. }) => cells[usize::from(slot)] = self.whole_cell()?,
+                _ => self.scanner.skip_value()?,
+            }
+            count += 1;
+        }
+        if count != self.columns.len() {
+            return self.shape(format!("a row of the table has {count} cells, its header {}", self.columns.len()));
+        }
+        Ok(())
+    }
+
+    /// A value as one cell, containers as they are.
+    fn whole_cell(&mut self) -> Result<Cell<'a>> {
+        let token = self.scanner.value()?;
+        if !matches!(token, Token::Object | Token::Array) {
+            return Ok(cell(token));
+        }
+        let start = self.scanner.offset() - 1;
+        self.scanner.skip_rest(token == Token::Object)?;
+        Ok(Cell::Tree(self.scanner.since(start)))
+    }
+
+    /// Finds the parallel arrays in an object whose bracket was just read.
+    fn open_zip(&mut self, level: u16) -> Result<()> {
+        let LevelKind::Zip { columns } = &self.level(level).kind else { return Ok(()) };
+        self.columns.clear();
+        self.push(Kind::Zip { level })?;
+        let mut first = true;
+        while let Some(key) = self.scanner.next_key(first)? {
+            first = false;
+            let wanted = columns.iter().find(|(name, _)| names(name, key));
+            let Some((name, slot)) = wanted else {
+                self.scanner.skip_value()?;
+                continue;
+            };
+            if self.columns.iter().any(|column| column.slot == Some(*slot)) {
+                return self.shape(format!("the member {name:?} occurs twice in one object"));
+            }
+            if self.scanner.value()? != Token::Array {
+                return self.shape(format!("{name:?} is not an array, so it cannot stand beside the others"));
+            }
+            self.columns.push(Column { slot: Some(*slot), offset: self.scanner.offset() });
+            self.scanner.skip_rest(false)?;
+        }
+        let found = |slot: Slot| self.columns.iter().any(|column| column.slot == Some(slot));
+        match columns.iter().find(|(_, slot)| !found(*slot)) {
+            Some((name, _)) => self.shape(format!("there is no array {name:?} beside the others")),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the next element of every parallel array. `false` when all have ended.
+    fn zip_row(&mut self, level: u16, cells: &mut [Cell<'a>]) -> Result<bool> {
+        let behind = self.scanner.offset();
+        let Some(top) = self.frames.last_mut() else { return Ok(false) };
+        let first = std::mem::replace(&mut top.first, false);
+        let mut ended = 0;
+        for index in 0..self.columns.len() {
+            let Column { slot, offset } = self.columns[index];
+            self.scanner.jump(offset);
+            if !self.scanner.next_element(first)? {
+                ended += 1;
+                continue;
+            }
+            let cell = self.whole_cell()?;
+            if let Some(slot) = slot {
+                cells[usize::from(slot)] = cell;
+            }
+            self.columns[index].offset = self.scanner.offset();
+        }
+        self.scanner.jump(behind);
+        if ended == self.columns.len() {
+            self.frames.pop();
+            return Ok(false);
+        }
+        if ended > 0 {
+            return self.shape(format!("the parallel arrays at {} have unequal lengths", self.level(level).path));
+        }
+        Ok(true)
+    }
+}
+
+fn clear(slots: &[Slot], cells: &mut [Cell<'_>]) {
+    for slot in slots {
+        cells[usize::from(*slot)] = Cell::Absent;
+    }
+}
+
+fn cell(token: Token<'_>) -> Cell<'_> {
+    match token {
+        Token::Text(text) => text.into(),
+        Token::Number(text) => Cell::Number(text),
+        Token::Bool(value) => Cell::Bool(value),
+        Token::Null | Token::Object | Token::Array => Cell::Null,
+    }
+}
+
+/// Whether `key` spells `name`.
+fn names(name: &str, key: Text<'_>) -> bool {
+    if !key.escaped {
+        return name == key.raw;
+    }
+    let mut plain = String::with_capacity(key.raw.len());
+    unescape(key.raw, &mut plain).is_some() && plain == name
+}
+
+/// Place of `key` among the wanted members; most often the one behind the last.
+fn member(members: &[(Box<str>, NodeId)], key: Text<'_>, expect: usize) -> Result<Option<usize>> {
+    if let Some((name, _)) = members.get(expect)
+        && names(name, key)
+    {
+        return Ok(Some(expect));
+    }
+    Ok(members.iter().position(|(name, _)| names(name, key)))
+}

@@ -1,0 +1,24 @@
+//! From a profile's plan to batches of records: request, fetch, decode, rows, fields, batch. Knows no actor and
+//! no store; time and secrets come from outside.
+
+pub mod fetch;
+mod fields;
+mod json;
+mod outbox;
+mod outcome;
+mod page;
+mod paging;
+mod request;
+mod run;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use fetch::{FetchSettings, Fetcher};
+pub use outcome::{Dropped, RunInput, RunOutcome, Secrets, Sink, SinkError, Validators};
+pub use run::run;
+
+/// A batch holds at most this many records.
+pub const MAX_BATCH: usize = 1_000;

@@ -1,0 +1,220 @@
+//! One answer: judged, decoded, its rows made into records. A page counts as a whole or not at all.
+
+use std::time::Duration;
+
+use super::fetch::{Answer, excerpt};
+use super::fields::{Tally, condition};
+use super::json::{Cell, JsonError, WalkError, Walker, line_and_column};
+use super::outbox::{Outbox, Put};
+use super::paging::PageFacts;
+use super::request::instant;
+use crate::profiles::plan::{FIRST_PARAM, Mapping, Plan, Scalar, Slot, Until, WINDOW_END, WINDOW_START};
+
+/// After so many rows other work of the thread has its turn: a slice takes about a millisecond.
+const ROWS_PER_SLICE: u64 = 512;
+
+/// How an answer is taken.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It counts.
+    Good,
+    /// Nothing has changed since the last run.
+    Unchanged,
+    /// The declared sign for "no data".
+    Empty,
+    /// Worth another try, after this pause where the source names one.
+    Again {
+        reason: String,
+        pause: Option<Duration>,
+    },
+    Failed(String),
+}
+
+/// Judges an answer by status and first bytes, before it is decoded.
+pub fn judge(answer: &Answer, plan: &Plan, conditional: bool, now_ms: i64) -> Verdict {
+    let status = answer.status;
+    if plan.empty_on.contains(&status) {
+        return Verdict::Empty;
+    }
+    match status {
+        304 if conditional => Verdict::Unchanged,
+        408 | 425 | 429 | 500..=599 => {
+            let reason = with_excerpt(&format!("the source answers {status}"), answer);
+            Verdict::Again { reason, pause: answer.pause(now_ms) }
+        }
+        200..=299 if answer.body.iter().all(u8::is_ascii_whitespace) => Verdict::Failed(format!(
+            "the source answers {status} without a body; if that means that there is no data, add {status} to empty_on"
+        )),
+        200..=299 => content(answer),
+        _ => Verdict::Failed(with_excerpt(&format!("the source answers {status}"), answer)),
+    }
+}
+
+fn with_excerpt(message: &str, answer: &Answer) -> String {
+    let excerpt = answer.excerpt();
+    if excerpt.is_empty() { message.to_owned() } else { format!("{message}: {excerpt:?}") }
+}
+
+/// HTML instead of JSON comes from maintenance pages, blocks and missing keys, often with status 200.
+fn content(answer: &Answer) -> Verdict {
+    let first = answer.body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'<') {
+        return Verdict::Good;
+    }
+    let kind = answer.content_type.as_deref().unwrap_or("no content type");
+    let place = super::request::shown(&answer.url);
+    Verdict::Failed(with_excerpt(&format!("expected JSON, but {place} answers with a page ({kind})"), answer))
+}
+
+/// Why a page does not count.
+#[derive(Debug)]
+pub enum PageError {
+    /// The text is broken: worth another try.
+    Broken(String),
+    /// It is not what the profile says.
+    Failed(String),
+}
+
+/// The body as text.
+pub fn text(body: &[u8]) -> Result<&str, PageError> {
+    std::str::from_utf8(body).map_err(|error| {
+        let place = error.valid_up_to();
+        let near = excerpt(&body[place.saturating_sub(20)..]);
+        PageError::Broken(format!("the answer is not UTF-8 at byte {place}, near {near:?}"))
+    })
+}
+
+/// Says what is wrong with a JSON text, and where.
+pub fn not_json(text: &str, error: JsonError) -> PageError {
+    let (line, column) = line_and_column(text, error.offset);
+    let start = (0..=error.offset.saturating_sub(20)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let near = excerpt(text.get(start..).unwrap_or("").as_bytes());
+    let near: String = near.chars().take(40).collect();
+    PageError::Broken(format!(
+        "the answer is not JSON: {} at line {line}, column {column}, near {near:?}",
+        error.message
+    ))
+}
+
+/// Values that come with the request.
+pub struct Given {
+    params: Vec<Option<String>>,
+    window: Option<(String, String)>,
+}
+
+impl Given {
+    pub fn new(values: &[Scalar], window: Option<(i64, i64)>) -> Self {
+        let text = |value: &Scalar| (*value != Scalar::Null).then(|| value.text());
+        let window = window.map(|(start, end)| (instant(start, None), instant(end, None)));
+        Self { params: values.iter().map(text).collect(), window }
+    }
+
+    fn fill<'g>(&'g self, cells: &mut [Cell<'g>]) {
+        if let Some((start, end)) = &self.window {
+            cells[usize::from(WINDOW_START)] = Cell::Text(start);
+            cells[usize::from(WINDOW_END)] = Cell::Text(end);
+        }
+        for (index, value) in self.params.iter().enumerate() {
+            cells[usize::from(FIRST_PARAM) + index] = value.as_deref().map_or(Cell::Null, Cell::Text);
+        }
+    }
+}
+
+/// What a page gave.
+#[derive(Debug)]
+pub struct PageResult {
+    pub facts: PageFacts,
+    pub tally: Tally,
+    /// More records were there than the run may give.
+    pub limited: bool,
+}
+
+/// Makes records of all rows; the outbox holds them until the page is settled or forgotten. `records_left` are the
+/// records that the run may still give. Gives other tasks their turn between slices.
+pub async fn map_rows(
+    text: &str,
+    mapping: &Mapping,
+    given: &Given,
+    outbox: &mut Outbox,
+    records_left: u64,
+) -> Result<PageResult, PageError> {
+    let mut cells = vec![Cell::Absent; mapping.slots];
+    given.fill(&mut cells);
+    let mut walker = Walker::new(text, mapping);
+    let mut tally = Tally::default();
+    let (mut rows, mut limited) = (0_u64, false);
+    while walker.next_row(&mut cells).map_err(|error| unwalkable(text, error))? {
+        rows += 1;
+        if outbox.page_records() >= records_left {
+            // Read on for what the answer says at its end.
+            limited = true;
+        } else {
+            let _: Put = outbox.put(mapping, &cells, &mut tally);
+        }
+        if rows.is_multiple_of(ROWS_PER_SLICE) {
+            tokio::task::yield_now().await;
+        }
+    }
+    reported(mapping, &cells)?;
+    if let Some(error) = walker.rows_missing() {
+        return Err(unwalkable(text, error));
+    }
+    Ok(PageResult { facts: facts(mapping, &cells, rows), tally, limited })
+}
+
+fn unwalkable(text: &str, error: WalkError) -> PageError {
+    match error {
+        WalkError::Json(error) => not_json(text, error),
+        WalkError::Shape { offset, message } => {
+            let (line, column) = line_and_column(text, offset);
+            let place = if offset == 0 { String::new() } else { format!(" (line {line}, column {column})") };
+            let head = excerpt(text.as_bytes());
+            PageError::Failed(format!("{message}{place}; the answer begins {head:?}"))
+        }
+    }
+}
+
+/// A failure that the answer itself reports, in the source's words.
+fn reported(mapping: &Mapping, cells: &[Cell<'_>]) -> Result<(), PageError> {
+    let policy = &mapping.policy;
+    let cell = |slot: Slot| cells[usize::from(slot)];
+    let missed = policy.success.as_ref().filter(|success| !condition::holds(success, cells));
+    let failed = policy.failure.map(cell).filter(|cell| tells_something(*cell));
+    if missed.is_none() && failed.is_none() {
+        return Ok(());
+    }
+    let words = policy.message.map(cell).filter(|cell| tells_something(*cell)).or(failed);
+    let words = words.and_then(Cell::text).map(|text| excerpt(text.as_bytes()));
+    let reason = match (words, missed) {
+        (Some(words), _) => format!("the source reports a failure: {words:?}"),
+        (None, Some(missed)) => format!("the answer does not meet success: {}", missed.text),
+        (None, None) => "the source reports a failure".to_owned(),
+    };
+    Err(PageError::Failed(reason))
+}
+
+fn tells_something(cell: Cell<'_>) -> bool {
+    match cell {
+        Cell::Bool(value) => value,
+        Cell::Tree(text) => text.bytes().any(|byte| !b" \t\r\n[]{}".contains(&byte)),
+        Cell::Number(text) => text != "0",
+        other => other.has_value(),
+    }
+}
+
+fn facts(mapping: &Mapping, cells: &[Cell<'_>], rows: u64) -> PageFacts {
+    let text = |slot: Option<Slot>| slot.and_then(|slot| cells[usize::from(slot)].text()).map(|text| text.into_owned());
+    let number = |slot: Option<Slot>| text(slot).and_then(|text| text.trim().parse().ok());
+    let stop = &mapping.stop;
+    let at_end = matches!(&stop.until, Until::Condition(condition) if condition::holds(condition, cells));
+    PageFacts {
+        rows,
+        next: text(mapping.next),
+        link: None,
+        total: number(stop.total),
+        last_page: number(stop.last_page),
+        at_end,
+        has_total: stop.total.is_some(),
+        has_last_page: stop.last_page.is_some(),
+    }
+}

@@ -1,0 +1,325 @@
+//! From the plan's request to one that can be sent: holes filled, encoded by RFC 3986, the secret kept apart so that
+//! it never stands in a message.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Origin, Url};
+
+use super::outcome::Secrets;
+use crate::domain::digest::Digest;
+use crate::profiles::plan::{Auth, Body, Grain, Hole, JsonTemplate, Method, Part, Plan, Scalar, SecretPlace, Template};
+use crate::profiles::time::{Reading, write};
+
+/// Left as they are in a query value: RFC 3986's characters but for those that cut a query.
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+/// Encoded in a part of the URL: all that could end that part.
+const COMPONENT: &AsciiSet = &QUERY
+    .add(b'/')
+    .add(b'?')
+    .add(b':')
+    .add(b'@')
+    .add(b'!')
+    .add(b'$')
+    .add(b'\'')
+    .add(b'(')
+    .add(b')')
+    .add(b'*')
+    .add(b',')
+    .add(b';');
+
+/// What fills the holes.
+#[derive(Debug, Clone, Copy)]
+pub struct Filling<'r> {
+    pub params: &'r [String],
+    pub values: &'r [Scalar],
+    /// Unix milliseconds of start and end.
+    pub window: Option<(i64, i64)>,
+    pub now_ms: i64,
+}
+
+/// A request that can be sent.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub method: Method,
+    /// Without the secret.
+    pub url: Url,
+    pub headers: Vec<(String, String)>,
+    /// Content type and bytes, without the secret.
+    pub body: Option<(&'static str, Vec<u8>)>,
+    pub secret: Option<PlacedSecret>,
+}
+
+/// A secret with its place. It goes to its own origin only.
+#[derive(Debug, Clone)]
+pub struct PlacedSecret {
+    pub value: SecretString,
+    pub place: SecretPlace,
+    pub name: String,
+    pub home: Origin,
+}
+
+/// Why a request cannot be made, in words for the operator.
+pub type RequestError = String;
+
+/// Builds the request; `paging` are the query parameters that the page asks for.
+pub fn build(
+    plan: &Plan,
+    filling: Filling<'_>,
+    paging: &[(String, String)],
+    secrets: &dyn Secrets,
+) -> Result<Outgoing, RequestError> {
+    let request = &plan.request;
+    let text = fill(&request.url, filling, |value, raw| if raw { value } else { encode(&value, COMPONENT) });
+    let mut url = Url::parse(&text).map_err(|error| format!("the URL with its parameters is not one: {error}"))?;
+    let mut query: Vec<(String, String)> = Vec::new();
+    for (name, values) in &request.query {
+        query.extend(values.iter().map(|value| (name.clone(), fill(value, filling, |value, _| value))));
+    }
+    query.retain(|(name, _)| !paging.iter().any(|(own, _)| own == name));
+    query.extend_from_slice(paging);
+    append_query(&mut url, &query);
+    let headers = request.headers.iter().map(|(name, value)| (name.clone(), fill(value, filling, |value, _| value)));
+    let headers = headers.collect();
+    let body = body(&request.body, filling);
+    let secret = match &request.auth {
+        Some(auth) => secret(auth, &url, secrets)?,
+        None => None,
+    };
+    Ok(Outgoing { method: request.method, url, headers, body, secret })
+}
+
+fn secret(auth: &Auth, url: &Url, secrets: &dyn Secrets) -> Result<Option<PlacedSecret>, RequestError> {
+    let Some(value) = secrets.get(&auth.secret).filter(|value| !value.expose_secret().is_empty()) else {
+        if auth.optional {
+            return Ok(None);
+        }
+        return Err(format!("the secret {} is not known to this drone; set it there", auth.secret));
+    };
+    if !value.expose_secret().chars().all(|next| next.is_ascii_graphic() || next == ' ') {
+        return Err(format!("the secret {} holds characters that no request can carry", auth.secret));
+    }
+    Ok(Some(PlacedSecret { value, place: auth.place, name: auth.name.clone(), home: url.origin() }))
+}
+
+/// Adds query parameters, encoded.
+pub fn append_query(url: &mut Url, pairs: &[(String, String)]) {
+    if pairs.is_empty() {
+        return;
+    }
+    let pair = |(name, value): &(String, String)| format!("{}={}", encode(name, QUERY), encode(value, QUERY));
+    let added = pairs.iter().map(pair).collect::<Vec<_>>().join("&");
+    let query = match url.query().filter(|query| !query.is_empty()) {
+        Some(query) => format!("{query}&{added}"),
+        None => added,
+    };
+    url.set_query(Some(&query));
+}
+
+fn encode(text: &str, set: &'static AsciiSet) -> String {
+    utf8_percent_encode(text, set).to_string()
+}
+
+fn fill(template: &Template, filling: Filling<'_>, encoded: impl Fn(String, bool) -> String) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Hole(hole) => encoded(value(hole, filling).text(), hole.raw),
+    };
+    template.parts.iter().map(part).collect()
+}
+
+/// The value of a hole. The compiler has seen to it that there is one.
+fn value(hole: &Hole, filling: Filling<'_>) -> Scalar {
+    let name = hole.name.strip_prefix("param.").unwrap_or(&hole.name);
+    if let Some(index) = filling.params.iter().position(|param| param == name) {
+        return filling.values.get(index).cloned().unwrap_or(Scalar::Null);
+    }
+    let (start, end) = filling.window.unwrap_or((filling.now_ms, filling.now_ms));
+    let at_ms = match hole.name.as_str() {
+        "window.start" => start,
+        "window.end" => end,
+        _ => filling.now_ms,
+    };
+    Scalar::Text(instant(at_ms, hole.format.as_deref()))
+}
+
+/// An instant as a text: RFC 3339 unless a form is given.
+pub fn instant(at_ms: i64, format: Option<&str>) -> String {
+    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    match format {
+        Some("epoch_ms") => at_ms.to_string(),
+        Some("epoch_s") => at_ms.div_euclid(1000).to_string(),
+        Some(pattern) => {
+            let zoned = at.to_zoned(jiff::tz::TimeZone::UTC);
+            jiff::fmt::strtime::BrokenDownTime::from(&zoned).to_string(pattern).unwrap_or_default()
+        }
+        None => {
+            let mut text = String::new();
+            // An instant has the grain of an instant.
+            let _ = write(&mut text, Reading::Instant(at), Grain::At);
+            text
+        }
+    }
+}
+
+fn body(body: &Body, filling: Filling<'_>) -> Option<(&'static str, Vec<u8>)> {
+    match body {
+        Body::None => None,
+        Body::Json(template) => Some(("application/json", json(template, filling).to_string().into_bytes())),
+        Body::Text(template) => {
+            Some(("text/plain; charset=utf-8", fill(template, filling, |value, _| value).into_bytes()))
+        }
+        Body::Form(fields) => {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            for (name, values) in fields {
+                for value in values {
+                    form.append_pair(name, &fill(value, filling, |value, _| value));
+                }
+            }
+            Some(("application/x-www-form-urlencoded", form.finish().into_bytes()))
+        }
+    }
+}
+
+fn json(template: &JsonTemplate, filling: Filling<'_>) -> serde_json::Value {
+    match template {
+        JsonTemplate::Fixed(value) => value.clone(),
+        JsonTemplate::Typed(hole) => value(hole, filling).json(),
+        JsonTemplate::Text(text) => fill(text, filling, |value, _| value).into(),
+        JsonTemplate::List(items) => items.iter().map(|item| json(item, filling)).collect(),
+        JsonTemplate::Map(members) => {
+            let member = |(name, value): &(String, JsonTemplate)| (name.clone(), json(value, filling));
+            serde_json::Value::Object(members.iter().map(member).collect())
+        }
+    }
+}
+
+impl Outgoing {
+    /// Names the request by what it asks, without the secret.
+    pub fn digest(&self) -> Digest {
+        let mut text = format!("{} {}\n", self.method.word(), self.url);
+        for (name, value) in &self.headers {
+            text.push_str(&format!("{name}: {value}\n"));
+        }
+        let mut bytes = text.into_bytes();
+        if let Some((kind, body)) = &self.body {
+            bytes.extend_from_slice(kind.as_bytes());
+            bytes.extend_from_slice(body);
+        }
+        Digest::of(&bytes)
+    }
+
+    /// Takes the secret's value out of a text that goes to people, however it is encoded.
+    pub fn redact(&self, text: &str) -> String {
+        let Some(secret) = &self.secret else { return text.to_owned() };
+        spellings(secret.value.expose_secret())
+            .iter()
+            .fold(text.to_owned(), |text, spelling| text.replace(spelling, "[secret]"))
+    }
+}
+
+/// The ways in which a URL may spell a text, the longest first.
+fn spellings(value: &str) -> Vec<String> {
+    let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let encoded = [encode(value, COMPONENT), encode(value, QUERY), form];
+    let lower = encoded.iter().map(|text| lower_escapes(text));
+    let mut all: Vec<String> = encoded.iter().cloned().chain(lower).chain([value.to_owned()]).collect();
+    all.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+    all.dedup();
+    all
+}
+
+/// `%2F` as `%2f`.
+fn lower_escapes(text: &str) -> String {
+    let mut digits = 0;
+    let lowered = text.chars().map(|next| match (next, digits) {
+        ('%', _) => {
+            digits = 2;
+            next
+        }
+        (_, 0) => next,
+        _ => {
+            digits -= 1;
+            next.to_ascii_lowercase()
+        }
+    });
+    lowered.collect()
+}
+
+/// Scheme, host and path: what may stand in messages and logs.
+pub fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::profiles::load;
+
+    fn outgoing(source: &str) -> Outgoing {
+        let text = format!("id: t\nsource: {source}\nrows: {{each: $}}\nmeasures: {{v: v}}\n");
+        let profile = load(&text).unwrap_or_else(|problems| panic!("{problems}"));
+        let secrets: BTreeMap<String, SecretString> = [("KEY".to_owned(), SecretString::from("a/b+c d"))].into();
+        let plan = profile.plan();
+        let filling = Filling { params: &plan.params, values: &plan.sets[0], window: None, now_ms: 1_705_276_800_000 };
+        build(plan, filling, &[("page".into(), "2".into())], &secrets).unwrap()
+    }
+
+    #[test]
+    fn queries_keep_what_rfc_3986_lets_stand() {
+        for (source, expected) in [
+            (
+                "{url: 'https://h/x', query: {get: 'NAME,B01', for: 'county:*', in: 'state:{s}', 'page[n]': [1, 2]}, for_each: [{s: '0 6&+'}]}",
+                "https://h/x?get=NAME,B01&for=county:*&in=state:0%206%26%2B&page%5Bn%5D=1&page%5Bn%5D=2&page=2",
+            ),
+            (
+                "{url: 'https://h/{a}/{+a}?q={a}', for_each: [{a: 'x/y?é'}]}",
+                "https://h/x%2Fy%3F%C3%A9/x/y?%C3%A9?q=x%2Fy%3F%C3%A9&page=2",
+            ),
+            (
+                "{url: 'https://h/BRA;IND/+x', query: {page: 1, day: '{now:%Y%m%d}', s: '{now:epoch_s}'}}",
+                "https://h/BRA;IND/+x?day=20240115&s=1705276800&page=2",
+            ),
+        ] {
+            assert_eq!(outgoing(source).url.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_however_it_is_spelt() {
+        let request = outgoing("{url: 'https://h/', auth: {secret: KEY, in: query, name: k}}");
+        for text in ["k=a/b+c d", "k=a%2Fb%2Bc%20d", "k=a%2fb%2bc%20d", "k=a/b%2Bc%20d", "k=a%2Fb%2Bc+d"] {
+            assert_eq!(request.redact(text), "k=[secret]", "{text}");
+        }
+        assert!(!request.url.as_str().contains("b"), "{}", request.url);
+        assert!(!format!("{request:?}").contains("a/b"));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_known_is_named() {
+        let profile =
+            load("id: t\nsource: {url: 'https://h/', auth: {secret: KEY, in: bearer}}\nmeasures: {v: v}\n").unwrap();
+        let plan = profile.plan();
+        let filling = Filling { params: &[], values: &[], window: None, now_ms: 0 };
+        let error = build(plan, filling, &[], &BTreeMap::new()).unwrap_err();
+        assert_eq!(error, "the secret KEY is not known to this drone; set it there");
+    }
+}

@@ -1,0 +1,397 @@
+//! One run: pages inside windows inside parameter sets, within the limits of its profile.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng;
+use tokio::time::Instant;
+
+use super::fetch::{Answer, FetchError, Fetcher, Traffic};
+use super::fields::Tally;
+use super::json::sniff::{self, SniffError};
+use super::outbox::Outbox;
+use super::outcome::{RunInput, RunOutcome, Sink, Validators};
+use super::page::{self, Given, PageError, PageResult, Verdict};
+use super::paging::{NextPage, PageFacts, Pager, with_fragment};
+use super::request::{self, Filling, Outgoing, shown};
+use super::window::Windows;
+use crate::domain::digest::Digest;
+use crate::domain::run::RunState;
+use crate::profiles::plan::{Mapping, MappingPlan, Plan, Scalar, Until};
+
+/// Runs a profile once. Never panics on what a source answers; the outcome says what happened. What the sink has
+/// accepted is right whatever comes after.
+pub async fn run(fetcher: &Fetcher, input: RunInput<'_>, sink: &mut impl Sink) -> RunOutcome {
+    let mut run = Run::new(fetcher, &input);
+    let end = match run.all(sink).await {
+        Ok(()) => run.flush(sink).await.err(),
+        Err(end @ End::Limit(_)) => run.flush(sink).await.err().or(Some(end)),
+        Err(End::Failed { message, not_before_ms }) => {
+            // The pages before count.
+            let _ = run.flush(sink).await;
+            Some(End::Failed { message, not_before_ms })
+        }
+        Err(End::Unchanged) => Some(End::Unchanged),
+    };
+    run.outcome(end)
+}
+
+/// Why a run ends before all is read.
+#[derive(Debug)]
+enum End {
+    Unchanged,
+    /// A limit, in words.
+    Limit(String),
+    Failed {
+        message: String,
+        not_before_ms: Option<i64>,
+    },
+}
+
+impl End {
+    fn failed(message: impl Into<String>) -> Self {
+        Self::Failed { message: message.into(), not_before_ms: None }
+    }
+}
+
+type Flow<T> = Result<T, End>;
+
+struct Run<'r> {
+    fetcher: &'r Fetcher,
+    input: &'r RunInput<'r>,
+    plan: &'r Plan,
+    mapping: Option<Arc<Mapping>>,
+    began: Instant,
+    outbox: Outbox,
+    tally: Tally,
+    traffic: Traffic,
+    pages: u64,
+    rows: u64,
+    records: u64,
+    duplicates: u64,
+    /// Requests made, by what they ask.
+    asked: HashSet<[u8; 16]>,
+    validators: Option<Validators>,
+}
+
+impl<'r> Run<'r> {
+    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>) -> Self {
+        let plan = input.profile.plan();
+        let mapping = match &plan.mapping {
+            MappingPlan::Ready(mapping) => Some(Arc::clone(mapping)),
+            MappingPlan::ByShape(_) => None,
+        };
+        let limits = &plan.limits;
+        let traffic = Traffic { requests: 0, bytes: 0, max_requests: limits.max_requests, max_bytes: limits.max_bytes };
+        Self {
+            fetcher,
+            input,
+            plan,
+            mapping,
+            began: Instant::now(),
+            outbox: Outbox::default(),
+            tally: Tally::default(),
+            traffic,
+            pages: 0,
+            rows: 0,
+            records: 0,
+            duplicates: 0,
+            asked: HashSet::new(),
+            validators: None,
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.input.now_ms.saturating_add(passed)
+    }
+
+    async fn all(&mut self, sink: &mut impl Sink) -> Flow<()> {
+        let plan = self.plan;
+        for values in &plan.sets {
+            match &plan.window {
+                None => self.list(values, None, sink).await?,
+                Some(window) => {
+                    for bounds in Windows::new(window, self.input.now_ms) {
+                        self.list(values, Some(bounds), sink).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the whole run is one request, which may then be asked with "has it changed?".
+    fn is_single(&self) -> bool {
+        self.plan.sets.len() == 1 && self.plan.window.is_none() && self.plan.paging.is_none()
+    }
+
+    /// All pages of one parameter set and window.
+    async fn list(&mut self, values: &[Scalar], window: Option<(i64, i64)>, sink: &mut impl Sink) -> Flow<()> {
+        let given = Given::new(values, window);
+        let filling = Filling { params: &self.plan.params, values, window, now_ms: self.input.now_ms };
+        let build = |paging: &[(String, String)]| {
+            request::build(self.plan, filling, paging, self.input.secrets).map_err(End::failed)
+        };
+        let mut pager = Pager::new(self.plan.paging.as_ref());
+        let first = build(&pager.first())?;
+        let mut request = first.clone();
+        let mut bodies = HashSet::new();
+        loop {
+            let page = self.page(&request, &given, &mut bodies).await?;
+            self.send(sink).await?;
+            if page.limited {
+                return Err(End::Limit(format!("max_records ({})", self.plan.limits.max_records)));
+            }
+            let until = self.mapping.as_ref().map_or(&Until::NoNext, |mapping| &mapping.stop.until);
+            let Some(next) = pager.advance(&page.facts, until) else { return Ok(()) };
+            if self.pages >= self.plan.limits.max_pages {
+                return Err(End::Limit(format!("max_pages ({})", self.plan.limits.max_pages)));
+            }
+            request = match next {
+                NextPage::Params(params) => {
+                    request::build(self.plan, filling, &params, self.input.secrets).map_err(End::failed)?
+                }
+                NextPage::Fragment(fragment) => Outgoing { url: with_fragment(&first.url, &fragment), ..first.clone() },
+                NextPage::Link(link) => self.follow(&request, &first, &link)?,
+            };
+        }
+    }
+
+    /// The request behind a link of the answer. It stays on the source's host.
+    fn follow(&self, from: &Outgoing, first: &Outgoing, link: &str) -> Flow<Outgoing> {
+        let refuse = |why: &str| End::failed(first.redact(&format!("the next page is {why}")));
+        let Some(mut url) = self.fetcher.link(&from.url, link) else {
+            return Err(refuse(&format!("at {link:?}, which is not an address")));
+        };
+        if url.host() != first.url.host() {
+            return Err(refuse(&format!("on another host ({}); it is not followed", shown(&url))));
+        }
+        if url.scheme() == "http" && first.url.scheme() == "https" && url.set_scheme("https").is_err() {
+            return Err(refuse("not reached by https"));
+        }
+        if url.origin() != first.url.origin() {
+            return Err(refuse(&format!("on another port ({}); it is not followed", shown(&url))));
+        }
+        Ok(Outgoing { url, ..first.clone() })
+    }
+
+    /// Fetches a page until it counts, or fails.
+    async fn page(&mut self, request: &Outgoing, given: &Given, bodies: &mut HashSet<u128>) -> Flow<PageResult> {
+        let digest = request.digest();
+        if !self.asked.insert(digest.key()) {
+            let message =
+                format!("the request to {} came up twice in one run; paging does not move on", shown(&request.url));
+            return Err(End::failed(message));
+        }
+        let validators = self.usable_validators(&digest);
+        let attempts = self.fetcher.settings().max_attempts.max(1);
+        let mut attempt = 1;
+        loop {
+            self.check_time(Duration::ZERO)?;
+            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, bodies).await {
+                Ok(page) => return Ok(page),
+                Err(Trouble::End(End::Failed { message, not_before_ms })) => {
+                    let message = self.in_words(request, &message, 1);
+                    return Err(End::Failed { message, not_before_ms });
+                }
+                Err(Trouble::End(end)) => return Err(end),
+                Err(Trouble::Again { reason, pause }) => (reason, pause),
+            };
+            let max_pause = self.fetcher.settings().max_pause;
+            if attempt >= attempts || pause.is_some_and(|pause| pause > max_pause) {
+                let not_before_ms = pause.map(|pause| self.now_ms().saturating_add(millis(pause)));
+                return Err(End::Failed { message: self.in_words(request, &reason, attempt), not_before_ms });
+            }
+            let pause = pause.unwrap_or_default() + self.backoff(attempt);
+            self.check_time(pause)?;
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    fn in_words(&self, request: &Outgoing, reason: &str, attempts: u32) -> String {
+        let tries = if attempts > 1 { format!(" ({attempts} tries)") } else { String::new() };
+        request.redact(&format!("{}: {reason}{tries}", shown(&request.url)))
+    }
+
+    /// Full jitter: random up to a bound that doubles.
+    fn backoff(&self, attempt: u32) -> Duration {
+        let settings = self.fetcher.settings();
+        let bound = settings.retry_base.saturating_mul(1 << attempt.min(16).saturating_sub(1)).min(settings.max_pause);
+        bound.mul_f64(rand::rng().random::<f64>())
+    }
+
+    fn check_time(&self, pause: Duration) -> Flow<()> {
+        let max_run = self.fetcher.settings().max_run;
+        if self.began.elapsed() + pause > max_run {
+            return Err(End::Limit(format!("the time of a run ({max_run:?})")));
+        }
+        Ok(())
+    }
+
+    /// The validators of the last run, where they are of this request and this version of the profile.
+    fn usable_validators(&self, request: &Digest) -> Option<Validators> {
+        let own = self.validator_digest(request);
+        self.input.validators.clone().filter(|validators| self.is_single() && validators.request == own)
+    }
+
+    fn validator_digest(&self, request: &Digest) -> Digest {
+        Digest::of(&[self.input.profile.digest().as_bytes().as_slice(), request.as_bytes()].concat())
+    }
+
+    /// One try.
+    async fn attempt(
+        &mut self,
+        request: &Outgoing,
+        validators: Option<&Validators>,
+        given: &Given,
+        bodies: &mut HashSet<u128>,
+    ) -> Result<PageResult, Trouble> {
+        let agent = self.plan.request.user_agent.as_deref();
+        let timeout = self.plan.limits.timeout;
+        let fetched = self.fetcher.fetch(request, agent, validators, timeout, &mut self.traffic).await;
+        let answer = fetched.map_err(|error| self.trouble(error))?;
+        match page::judge(&answer, self.plan, validators.is_some(), self.now_ms()) {
+            Verdict::Good => {}
+            Verdict::Empty => {
+                return Ok(PageResult { facts: PageFacts::default(), tally: Tally::default(), limited: false });
+            }
+            Verdict::Unchanged => {
+                self.validators = validators.cloned();
+                return Err(Trouble::End(End::Unchanged));
+            }
+            Verdict::Again { reason, pause } => return Err(Trouble::Again { reason, pause }),
+            Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
+        }
+        let page = self.map(&answer, given, bodies).await?;
+        self.keep_validators(request, &answer);
+        Ok(page)
+    }
+
+    fn trouble(&self, error: FetchError) -> Trouble {
+        let limits = &self.plan.limits;
+        match error {
+            FetchError::Broken(reason) => Trouble::Again { reason, pause: None },
+            FetchError::Refused(message) => Trouble::End(End::failed(message)),
+            FetchError::TooLarge => Trouble::End(End::Limit(format!("max_bytes ({})", limits.max_bytes))),
+            FetchError::NoRequests => Trouble::End(End::Limit(format!("max_requests ({})", limits.max_requests))),
+        }
+    }
+
+    fn keep_validators(&mut self, request: &Outgoing, answer: &Answer) {
+        if self.is_single() && (answer.etag.is_some() || answer.last_modified.is_some()) {
+            self.validators = Some(Validators {
+                request: self.validator_digest(&request.digest()),
+                etag: answer.etag.clone(),
+                last_modified: answer.last_modified.clone(),
+            });
+        }
+    }
+
+    /// Decodes an answer and settles its records, or forgets them.
+    async fn map(&mut self, answer: &Answer, given: &Given, bodies: &mut HashSet<u128>) -> Result<PageResult, Trouble> {
+        let text = page::text(&answer.body)?;
+        let mapping = self.mapping_for(text)?;
+        let left = self.plan.limits.max_records.saturating_sub(self.records);
+        self.outbox.begin();
+        let mapped = page::map_rows(text, &mapping, given, &mut self.outbox, left).await;
+        let fresh = xxhash_rust::xxh3::xxh3_128(&answer.body);
+        let mut page = match mapped {
+            Ok(page) if page.facts.rows == 0 || bodies.insert(fresh) => page,
+            Ok(_) => {
+                self.outbox.forget();
+                let message = "the same answer came for two pages; paging does not move on";
+                return Err(Trouble::End(End::failed(message)));
+            }
+            Err(error) => {
+                self.outbox.forget();
+                return Err(error.into());
+            }
+        };
+        page.facts.link.clone_from(&answer.next_link);
+        let (records, duplicates) = self.outbox.settle();
+        self.records += records;
+        self.duplicates += duplicates;
+        self.rows += page.facts.rows;
+        self.pages += 1;
+        self.tally.merge(std::mem::take(&mut page.tally));
+        Ok(page)
+    }
+
+    fn mapping_for(&mut self, text: &str) -> Result<Arc<Mapping>, Trouble> {
+        if let Some(mapping) = &self.mapping {
+            return Ok(Arc::clone(mapping));
+        }
+        let profile = self.input.profile;
+        let found = sniff::find(text, &profile.open_paths()).map_err(|error| match error {
+            SniffError::Json(error) => page::not_json(text, error).into(),
+            SniffError::Unclear(message) => {
+                let head = super::fetch::excerpt(text.as_bytes());
+                Trouble::End(End::failed(format!("{message}; the answer begins {head:?}")))
+            }
+        })?;
+        let mapping = profile.mapping_for(&found).map_err(|message| Trouble::End(End::failed(message)))?;
+        self.mapping = Some(Arc::clone(&mapping));
+        Ok(mapping)
+    }
+
+    async fn send(&mut self, sink: &mut impl Sink) -> Flow<()> {
+        for batch in self.outbox.take_full() {
+            sink.accept(batch).await.map_err(|error| End::failed(format!("the records were not taken: {error}")))?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, sink: &mut impl Sink) -> Flow<()> {
+        self.send(sink).await?;
+        if let Some(batch) = self.outbox.take_open() {
+            sink.accept(batch).await.map_err(|error| End::failed(format!("the records were not taken: {error}")))?;
+        }
+        Ok(())
+    }
+
+    fn outcome(self, end: Option<End>) -> RunOutcome {
+        let (state, error, not_before_ms) = match end {
+            None => (RunState::Succeeded, None, None),
+            Some(End::Unchanged) => (RunState::Unchanged, None, None),
+            Some(End::Limit(limit)) => (RunState::Partial, Some(format!("stopped at the limit {limit}")), None),
+            Some(End::Failed { message, not_before_ms }) => (RunState::Failed, Some(message), not_before_ms),
+        };
+        let whole = matches!(state, RunState::Succeeded | RunState::Unchanged);
+        let (dropped, unread) = self.tally.into_parts();
+        RunOutcome {
+            state,
+            error,
+            requests: self.traffic.requests,
+            bytes: self.traffic.bytes,
+            rows: self.rows,
+            duplicates: self.duplicates,
+            records: self.records,
+            dropped,
+            unread,
+            validators: self.validators.filter(|_| whole),
+            not_before_ms,
+        }
+    }
+}
+
+/// What stopped one try.
+enum Trouble {
+    Again { reason: String, pause: Option<Duration> },
+    End(End),
+}
+
+impl From<PageError> for Trouble {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Broken(reason) => Self::Again { reason, pause: None },
+            PageError::Failed(message) => Self::End(End::failed(message)),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,75 @@
+//! Profiles against answers, without a network: from YAML and bytes to records.
+
+mod differential;
+mod fuzz;
+mod shapes;
+
+use super::json::sniff;
+use super::outbox::Outbox;
+use super::outcome::Dropped;
+use super::page::{self, Given, PageError};
+use crate::profiles::plan::MappingPlan;
+use crate::profiles::{Profile, load};
+
+/// What an answer gave.
+#[derive(Debug)]
+struct Mapped {
+    records: Vec<String>,
+    rows: u64,
+    duplicates: u64,
+    dropped: Vec<Dropped>,
+    unread: Vec<Dropped>,
+}
+
+fn profile(text: &str) -> Profile {
+    load(text).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+}
+
+/// Maps one answer, as a run does.
+fn map(profile: &Profile, answer: &[u8]) -> Result<Mapped, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
+    runtime.block_on(map_page(profile, answer)).map_err(|error| match error {
+        PageError::Broken(reason) | PageError::Failed(reason) => reason,
+    })
+}
+
+async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError> {
+    let text = page::text(answer)?;
+    let mapping = match &profile.plan().mapping {
+        MappingPlan::Ready(mapping) => std::sync::Arc::clone(mapping),
+        MappingPlan::ByShape(_) => {
+            let found = sniff::find(text, &profile.open_paths()).map_err(|error| match error {
+                sniff::SniffError::Json(error) => page::not_json(text, error),
+                sniff::SniffError::Unclear(message) => PageError::Failed(message),
+            })?;
+            profile.mapping_for(&found).map_err(PageError::Failed)?
+        }
+    };
+    let values = profile.plan().sets.first().cloned().unwrap_or_default();
+    let given = Given::new(&values, profile.plan().window.as_ref().map(|_| (0, 86_400_000)));
+    let mut outbox = Outbox::default();
+    outbox.begin();
+    let page = page::map_rows(text, &mapping, &given, &mut outbox, u64::MAX).await?;
+    let (count, duplicates) = outbox.settle();
+    let (dropped, unread) = page.tally.into_parts();
+    let batches: Vec<_> = outbox.take_full().into_iter().chain(outbox.take_open()).collect();
+    let texts = batches.iter().flat_map(|batch| batch.iter().map(|(_, text)| text));
+    let records: Vec<String> = texts.map(|text| String::from_utf8(text.to_vec()).expect("a record is UTF-8")).collect();
+    assert_eq!(records.len() as u64, count);
+    for record in &records {
+        assert_canonical(record);
+    }
+    Ok(Mapped { records, rows: page.facts.rows, duplicates, dropped, unread })
+}
+
+/// What the pipeline writes is what the store would write.
+fn assert_canonical(record: &str) {
+    let mut again = crate::domain::batch::Records::default();
+    crate::domain::record::push_record(&mut again, record).unwrap_or_else(|error| panic!("{error}: {record}"));
+    assert_eq!(std::str::from_utf8(again.text(0)), Ok(record));
+}
+
+/// A profile with these lines after the head.
+fn with(lines: &str) -> Profile {
+    profile(&format!("id: test\nsource: {{url: 'https://example.org/'}}\n{lines}"))
+}

@@ -1,0 +1,176 @@
+//! From a document to a plan, once, when a profile is loaded. Notes every problem; a profile without problems
+//! always runs.
+
+mod condition;
+mod field;
+mod mapping;
+mod minimal;
+mod notes;
+mod record;
+mod rows;
+mod scope;
+mod source;
+mod window;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
+use super::node::{At, Place};
+use super::path::{Origin, Path, Segment};
+use super::plan::{Found, FoundKind, Limits, Mapping, MappingPlan, Plan};
+use super::problem::Problem;
+use crate::domain::ids::ProfileId;
+use notes::Notes;
+
+/// A profile's head and plan, before it is known to be without problems.
+pub struct Compiled {
+    pub id: Option<ProfileId>,
+    pub version: String,
+    pub enabled: bool,
+    pub interval: Duration,
+    pub jitter: Duration,
+    pub plan: Option<Plan>,
+    pub document: Document,
+}
+
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(3600);
+const MAX_JITTER: Duration = Duration::from_secs(60);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Compiles a document; adds to `problems`.
+pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled {
+    let mut notes = Notes::default();
+    let id = id(&document, &mut notes);
+    let version = version(&document, &mut notes);
+    minimal::expand(&mut document, &mut notes);
+    let (enabled, interval, jitter) = schedule(document.schedule.as_ref(), &mut notes);
+    let plan = plan(&document, &mut notes);
+    problems.append(&mut notes.problems);
+    Compiled { id, version, enabled, interval, jitter, plan, document }
+}
+
+fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {
+    let Some(id) = &document.id else {
+        notes.add(Place::START, "the profile needs id");
+        return None;
+    };
+    notes.keep(id.place, ProfileId::parse(&id.value).map_err(|error| error.to_string()))
+}
+
+fn version(document: &Document, notes: &mut Notes) -> String {
+    const USUAL: &str = "1.0.0";
+    let Some(version) = &document.version else { return USUAL.to_owned() };
+    let parts: Vec<&str> = version.value.split(['-', '+']).next().unwrap_or("").split('.').collect();
+    let number = |part: &&str| !part.is_empty() && part.len() <= 9 && part.chars().all(|next| next.is_ascii_digit());
+    if parts.len() != 3 || !parts.iter().all(number) || version.value.len() > 100 {
+        let message = format!("{:?} is not a semantic version", version.value);
+        notes.add_with_hint(version.place, message, "three numbers, such as 1.0.0");
+    }
+    version.value.clone()
+}
+
+fn schedule(schedule: Option<&At<ScheduleDoc>>, notes: &mut Notes) -> (bool, Duration, Duration) {
+    let Some(schedule) = schedule else { return (true, DEFAULT_INTERVAL, MAX_JITTER) };
+    let doc = &schedule.value;
+    if let (Some(_), Some(every)) = (&doc.interval, &doc.every) {
+        notes.add(every.place, "every and interval mean the same; keep one of them");
+    }
+    let millis = |duration: &At<super::duration::Duration>| Duration::from_millis(duration.value.ms);
+    let said = doc.interval.as_ref().or(doc.every.as_ref());
+    let interval = said.map_or(DEFAULT_INTERVAL, millis);
+    if interval < MIN_INTERVAL {
+        notes.add(said.map_or(schedule.place, |said| said.place), "the interval is at least 1s");
+    }
+    let jitter = doc.jitter.as_ref().map_or(MAX_JITTER.min(interval / 10), millis);
+    if let Some(long) = doc.jitter.as_ref().filter(|_| jitter > interval) {
+        notes.add(long.place, "the jitter is longer than the interval");
+    }
+    (doc.enabled.unwrap_or(true), interval, jitter)
+}
+
+fn limits(said: Option<&At<LimitsDoc>>, notes: &mut Notes) -> Limits {
+    let usual = Limits::DEFAULT;
+    let Some(At { value: doc, .. }) = said else { return usual };
+    let mut count = |limit: Option<&At<u64>>, default: u64| match limit {
+        Some(zero) if zero.value == 0 => {
+            notes.add(zero.place, "a limit is at least 1");
+            default
+        }
+        Some(number) => number.value,
+        None => default,
+    };
+    let limits = Limits {
+        max_records: count(doc.max_records.as_ref(), usual.max_records),
+        max_pages: count(doc.max_pages.as_ref(), usual.max_pages),
+        max_bytes: count(doc.max_bytes.as_ref(), usual.max_bytes),
+        max_requests: count(doc.max_requests.as_ref(), usual.max_requests),
+        timeout: doc.timeout.as_ref().map_or(usual.timeout, |timeout| Duration::from_millis(timeout.value.ms)),
+    };
+    if let Some(timeout) = doc.timeout.as_ref().filter(|timeout| !(100..=3_600_000).contains(&timeout.value.ms)) {
+        notes.add(timeout.place, "the timeout is from 100ms to 1h");
+    }
+    limits
+}
+
+fn plan(document: &Document, notes: &mut Notes) -> Option<Plan> {
+    let Some(source) = &document.source else {
+        notes.add(Place::START, "the profile needs source");
+        return None;
+    };
+    let doc = &source.value;
+    let (params, sets) = source::parameters(doc, notes);
+    let window = window::window(doc, notes);
+    let holes = source::Holes { params: &params, has_window: doc.window.is_some() };
+    let request = source::request(source, &holes, notes);
+    let paging = window::paging(doc, notes);
+    let limits = limits(document.limits.as_ref(), notes);
+    let empty_on = doc.empty_on.iter().flatten().filter_map(|status| self::status(status, notes)).collect();
+    let mapping = mapping_plan(document, &params, notes)?;
+    Some(Plan { request: request?, params, sets, window, paging, empty_on, limits, mapping })
+}
+
+fn status(status: &At<u64>, notes: &mut Notes) -> Option<u16> {
+    let code = u16::try_from(status.value).ok().filter(|code| (200..600).contains(code) && *code != 304);
+    if code.is_none() {
+        notes.add(status.place, format!("{} is not a status that can mean empty", status.value));
+    }
+    code
+}
+
+fn mapping_plan(document: &Document, params: &[String], notes: &mut Notes) -> Option<MappingPlan> {
+    if document.rows.is_some() {
+        let mapping = mapping::mapping(document, params, None, notes)?;
+        return Some(MappingPlan::Ready(Arc::new(mapping)));
+    }
+    // Compiled once with a stand-in for the shape, so that all other problems are told when the profile is loaded.
+    let stand_in = Found { kind: FoundKind::Each, under: Vec::new(), outside: Vec::new() };
+    mapping::mapping(document, params, Some(&stand_in), notes)?;
+    Some(MappingPlan::ByShape(Box::new(document.clone())))
+}
+
+/// Compiles the mapping of a profile that does not say where its rows are, after the answer showed it.
+pub fn mapping_for(document: &Document, params: &[String], found: &Found) -> Result<Mapping, String> {
+    let mut notes = Notes::default();
+    let mapping = mapping::mapping(document, params, Some(found), &mut notes);
+    match (mapping, notes.problems.first()) {
+        (Some(mapping), None) => Ok(mapping),
+        (_, Some(problem)) => Err(problem.message.clone()),
+        (None, None) => Err("the profile has no source".into()),
+    }
+}
+
+/// The paths of a profile that lie in the answer without saying from where: what the rows are looked for by.
+pub fn open_paths(document: &Document, params: &[String]) -> Vec<Vec<Segment>> {
+    let fields = document.dims.iter().chain(&document.measures).flat_map(|entries| &entries.0);
+    let mut paths: Vec<Path> = fields.flat_map(|(_, field)| field::paths_of(&field.value)).collect();
+    let texts = document.where_.as_deref().unwrap_or_default();
+    paths.extend(texts.iter().filter_map(|text| condition::parse(&text.value).ok()).map(|parsed| parsed.path));
+    let reserved = |path: &Path| match path.first_name() {
+        Some("param") => !params.is_empty(),
+        Some(name) => scope::RESERVED.contains(&name),
+        None => false,
+    };
+    paths.retain(|path| path.origin == Origin::Open && !reserved(path));
+    paths.into_iter().map(|path| path.segments).collect()
+}

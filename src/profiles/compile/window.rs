@@ -1,0 +1,136 @@
+//! Windows and paging: when to ask, and how to go on.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::notes::Notes;
+use crate::profiles::document::source::{self, Inclusive, OffsetStep, PagingKind, Source};
+use crate::profiles::node::At;
+use crate::profiles::plan::{self, Instant, Scalar};
+use crate::profiles::time::{Reading, read_iso};
+
+/// More windows than this are refused where both ends are fixed.
+const MAX_WINDOWS: i64 = 100_000;
+
+pub fn window(source: &Source, notes: &mut Notes) -> Option<plan::Window> {
+    let window = source.window.as_ref()?;
+    let doc = &window.value;
+    let (Some(from), Some(step)) = (&doc.from, &doc.step) else {
+        if doc.from.is_none() {
+            notes.add(window.place, "window needs from");
+        }
+        if doc.step.is_none() {
+            notes.add(window.place, "window needs step, such as P7D; a step of zero would never end");
+        }
+        return None;
+    };
+    let now = At { value: Scalar::Text("now".into()), place: window.place };
+    let from = instant(from, notes);
+    let to = instant(doc.to.as_ref().unwrap_or(&now), notes);
+    let (from, to) = (from?, to?);
+    if let (Instant::Fixed(from), Instant::Fixed(to)) = (&from, &to) {
+        if to <= from {
+            notes.add(window.place, "the window ends before it begins");
+        } else if (to - from) / step.value.about_ms > MAX_WINDOWS {
+            notes.add(step.place, format!("this step makes more than {MAX_WINDOWS} windows"));
+        }
+    }
+    let inclusive = doc.inclusive.unwrap_or(Inclusive::Start);
+    Some(plan::Window { from, to, step: step.value.span, inclusive })
+}
+
+fn instant(text: &At<Scalar>, notes: &mut Notes) -> Option<Instant> {
+    let value = text.value.text();
+    let read = now(&value).or_else(|| fixed(&value).map(Instant::Fixed));
+    if read.is_none() {
+        let message =
+            format!("{value:?} is not an instant; expected a year, a date, a time with zone, now, now-P30D or now/day");
+        notes.add(text.place, message);
+    }
+    read
+}
+
+fn now(text: &str) -> Option<Instant> {
+    let rest = text.trim().strip_prefix("now")?;
+    let (rest, day) = match rest.strip_suffix("/day") {
+        Some(rest) => (rest, true),
+        None => (rest, false),
+    };
+    if rest.is_empty() {
+        return Some(Instant::Now { minus: jiff::Span::new(), day });
+    }
+    let minus: jiff::Span = rest.strip_prefix('-')?.parse().ok()?;
+    (!minus.is_negative()).then_some(Instant::Now { minus, day })
+}
+
+/// Milliseconds of an instant that is written out; without a zone it is UTC.
+fn fixed(text: &str) -> Option<i64> {
+    let date = match read_iso(text).ok()? {
+        Reading::Year(year) => jiff::civil::Date::new(year, 1, 1).ok()?,
+        Reading::Month(year, month) => jiff::civil::Date::new(year, month, 1).ok()?,
+        Reading::Date(date) => date,
+        Reading::Instant(instant) => return Some(instant.as_millisecond()),
+        Reading::Local(local) => return Offset::UTC.to_timestamp(local).ok().map(Timestamp::as_millisecond),
+        Reading::Quarter(..) | Reading::Week(_) => return None,
+    };
+    Offset::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::MIN)).ok().map(Timestamp::as_millisecond)
+}
+
+/// How pages are asked for. The end tests need slots and are compiled with the mapping.
+pub fn paging(source: &Source, notes: &mut Notes) -> Option<plan::Paging> {
+    let paging = source.paging.as_ref()?;
+    let doc = &paging.value;
+    let Some(kind) = doc.kind else {
+        notes.add(paging.place, format!("paging needs kind: {}", crate::profiles::node::list(PagingKind::WORDS)));
+        return None;
+    };
+    let size = doc.size.as_ref().map(|size| (doc.size_param.as_ref().map(|param| param.value.clone()), size.value));
+    if let Some(zero) = doc.size.as_ref().filter(|rows| rows.value == 0) {
+        notes.add(zero.place, "a page of 0 rows never ends");
+    }
+    if let (Some(param), None) = (&doc.size_param, &doc.size) {
+        notes.add(param.place, "size_param needs size");
+    }
+    let kind = self::kind(kind, paging, notes)?;
+    check_next(paging, &kind, notes);
+    Some(plan::Paging { kind, size })
+}
+
+fn kind(kind: PagingKind, paging: &At<source::Paging>, notes: &mut Notes) -> Option<plan::PagingKind> {
+    let doc = &paging.value;
+    let mut param = || {
+        let param = doc.param.as_ref().map(|param| param.value.clone());
+        if param.is_none() {
+            notes.add(paging.place, format!("paging by {} needs param, the query parameter it goes into", kind.word()));
+        }
+        param
+    };
+    let first = |usual: u64| doc.first.as_ref().map_or(usual, |first| first.value);
+    Some(match kind {
+        PagingKind::Page => plan::PagingKind::Page { param: param()?, first: first(1) },
+        PagingKind::Offset => {
+            let step = doc.step.unwrap_or(OffsetStep::Size);
+            let param = param()?;
+            if step == OffsetStep::Size && doc.size.is_none() {
+                notes.add(paging.place, "paging by offset needs size, or step: received");
+            }
+            plan::PagingKind::Offset { param, first: first(0), step }
+        }
+        PagingKind::Token => {
+            let start = doc.start.as_ref().map(|start| start.value.text());
+            plan::PagingKind::Token { param: param()?, start }
+        }
+        PagingKind::Next => plan::PagingKind::Next,
+        PagingKind::Link => plan::PagingKind::Link,
+    })
+}
+
+fn check_next(paging: &At<source::Paging>, kind: &plan::PagingKind, notes: &mut Notes) {
+    let doc = &paging.value;
+    let wants_next = matches!(kind, plan::PagingKind::Next | plan::PagingKind::Token { .. });
+    match (&doc.next, wants_next) {
+        (None, true) => notes.add(paging.place, "this kind of paging needs next, the path of the next URL or token"),
+        (Some(next), false) => notes.add(next.place, "next belongs to paging of kind next or token"),
+        _ => {}
+    }
+}

@@ -1,0 +1,93 @@
+//! A profile as its author writes it: the keys, their types and their meaning. The doc comments here are the
+//! reference and the editor's help; nothing is checked beyond the types (see `compile`).
+
+pub mod fields;
+pub mod rows;
+pub mod source;
+
+use super::duration::Duration;
+use super::node::{At, Entries, Place, Read, document};
+use super::problem::Problem;
+use super::scalar::Scalar;
+use fields::Field;
+use rows::Rows;
+use source::Source;
+
+document! {
+    /// One HTTP source and how its answers become records.
+    pub struct Document {
+        /// Names the source for ever: 1 to 100 letters, digits, `-` and `_`. Records, runs and reports refer to it.
+        #[schemars(required)]
+        id: At<String>,
+        /// The name that people read.
+        name: String,
+        /// Semantic version of the profile, such as `1.0.0`.
+        version: At<String>,
+        /// What the source is, who publishes it, under which terms.
+        description: String,
+        /// What to ask, and how.
+        #[schemars(required)]
+        source: At<Source>,
+        /// Where the rows are in an answer. Left out: found by the answer's shape (a root array, a table with a
+        /// header row, parallel arrays, or the one array of objects).
+        rows: At<Rows>,
+        /// Conditions that a row must meet, all of them, such as `period != M13`.
+        where_ as "where": Vec<At<String>>,
+        /// Values that mean "no value", in every field: `[null, "", ".", -666666666]`. Text and number are
+        /// compared alike. null and "" always mean it.
+        missing: Vec<At<Scalar>>,
+        /// The record's dims: `geo.name: {from: NAME}`. All dims are text.
+        dims: Entries<At<Field>>,
+        /// The record's measures: `population: {from: B01003_001E}`. All measures are finite numbers.
+        measures: Entries<At<Field>>,
+        /// The short form of dims and measures: source path to record path, `NAME: dims.geo.name`.
+        mapping: Entries<At<String>>,
+        /// The dims that identify an observation, such as `[geo.fips, time.year]`. A new value under the same key
+        /// is a new version of the observation. A row that lacks one of them gives no record.
+        key: Vec<At<String>>,
+        /// When to run.
+        schedule: At<Schedule>,
+        /// What one run may cost. Reaching a limit ends the run as `partial`, never silently.
+        limits: At<Limits>,
+    }
+}
+
+document! {
+    /// When the profile runs.
+    pub struct Schedule {
+        /// `false`: it runs only when asked to. Default `true`.
+        enabled: bool,
+        /// Time between two runs, such as `6h`, `1h30m` or `P7D`. Default `1h`.
+        interval: At<Duration>,
+        /// The same as `interval`.
+        every: At<Duration>,
+        /// Each run is put off by a random time up to this, so that many profiles do not run at once. Default: a
+        /// tenth of the interval, at most 1 minute.
+        jitter: At<Duration>,
+    }
+}
+
+document! {
+    /// What one run may cost.
+    pub struct Limits {
+        /// Records of one run. Default 1,000,000.
+        max_records: At<u64>,
+        /// Answers of one run that hold rows, over all parameters and windows. Default 1,000.
+        max_pages: At<u64>,
+        /// Bytes of all answers of one run, after decompression. Default 64 MiB.
+        max_bytes: At<u64>,
+        /// Requests of one run, retries and redirects included. Default 2,000.
+        max_requests: At<u64>,
+        /// Time for one request, until the last byte of its answer. Default `30s`.
+        timeout: At<Duration>,
+    }
+}
+
+/// Reads a whole document; notes all problems of its form.
+pub fn read(node: &super::node::Node, problems: &mut Vec<Problem>) -> Document {
+    let empty = || super::node::Node { place: Place::START, value: super::node::Value::Map(Vec::new()) };
+    match Document::read(node, problems) {
+        Some(document) => document,
+        None => Document::read(&empty(), &mut Vec::new()).expect("an empty map is a document without members"),
+    }
+}

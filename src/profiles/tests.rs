@@ -1,0 +1,88 @@
+//! Whole profiles, right and wrong.
+
+use super::*;
+
+const MINIMAL: &str = r#"id: census-population
+name: US Census Population Data
+version: 1.0.0
+source: { type: http_rest, url: "https://api.census.gov/data/2020/dec/pl?get=NAME,P1_001N&for=state:*", auth: none }
+schedule: { enabled: true, interval: 6h, jitter: 30s }
+limits: { max_records: 5000, max_pages: 50, max_bytes: 1048576 }
+mapping:
+  NAME: dims.geo.name
+  P1_001N: measures.population.total
+"#;
+
+#[test]
+fn the_minimal_profile_loads() {
+    let profile = load(MINIMAL).unwrap();
+    assert_eq!(profile.id().as_str(), "census-population");
+    assert_eq!(profile.name(), "US Census Population Data");
+    assert_eq!((profile.enabled(), profile.interval().as_secs(), profile.jitter().as_secs()), (true, 21_600, 30));
+    assert_eq!(profile.limits().max_bytes, 1_048_576);
+    assert_eq!(profile.fields(), ["dims.geo.name", "measures.population.total"]);
+    assert_eq!(profile.host(), "api.census.gov");
+    assert_eq!(profile.digest(), &Digest::of(MINIMAL.as_bytes()));
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let problems = load(text).unwrap_err();
+    problems.places(Some("p.yaml")).into_iter().map(|place| format!("{} {}", place.at, place.reason)).collect()
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let text = "\
+id: bad/id
+version: one
+source:
+  url: ftp://example.org/x
+  metod: GET
+  query: {a: '{stat}'}
+  for_each: [{state: '06'}]
+  auth: {secret: KEY, in: hedaer}
+rows: {each: data}
+where: [\"a machtes b\"]
+dims:
+  time.mnth: date
+measures:
+  value: {from: 'a..b'}
+key: [geo.fips]
+limts: {max_pages: 0}
+";
+    let expected = [
+        "p.yaml:1:5 profile id \"bad/id\" holds '/' at position 4; allowed are letters, digits, - and _",
+        "p.yaml:2:10 \"one\" is not a semantic version; three numbers, such as 1.0.0",
+        "p.yaml:4:8 a source is reached by http or https, not by \"ftp\"",
+        "p.yaml:5:3 unknown key \"metod\"; did you mean \"method\"?",
+        "p.yaml:6:14 there is no parameter \"stat\"; did you mean \"state\"?",
+        "p.yaml:8:27 expected query, header, bearer, basic or body, found \"hedaer\"; did you mean \"header\"?",
+        "p.yaml:10:9 unknown operator \"machtes\"; did you mean \"matches\"?",
+        "p.yaml:12:14 dims.time has one member named after its grain: year, quarter, month, week, date or at, and start; did you mean time.month?",
+        "p.yaml:14:17 \"a..b\": at character 3: a name is missing",
+        "p.yaml:15:7 no dim yields the key \"geo.fips\"; dims are ",
+        "p.yaml:16:1 unknown key \"limts\"; did you mean \"limits\"?",
+    ];
+    let told = problems(text);
+    for expected in expected {
+        assert!(told.iter().any(|problem| problem.starts_with(expected)), "{expected}\nnot in\n{}", told.join("\n"));
+    }
+}
+
+#[test]
+fn a_caret_stands_under_the_place() {
+    let text = "id: a\nsource: {url: 'http://x.org/', metod: GET}\nmeasures: {v: v}\n";
+    let shown = load(text).unwrap_err().to_string();
+    let expected = "2:32: unknown key \"metod\"\n2 | source: {url: 'http://x.org/', metod: GET}\n  |                                ^\n  = did you mean \"method\"?\n";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn the_schema_names_every_key_with_its_meaning() {
+    let schema: serde_json::Value = serde_json::from_str(&json_schema()).unwrap();
+    assert_eq!(schema["required"], serde_json::json!(["id", "source"]));
+    for key in ["id", "where", "mapping", "limits"] {
+        assert!(schema["properties"][key]["description"].is_string(), "{key}");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+}

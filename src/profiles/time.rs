@@ -1,0 +1,394 @@
+//! Times as sources write them, and as records hold them: one text for each grain, so that joins meet.
+//! Pure: no clock.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, ISOWeekDate, Time, Weekday};
+use jiff::tz::TimeZone;
+
+use super::plan::Grain;
+
+/// What a text says, as fine as it says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    Year(i16),
+    Quarter(i16, i8),
+    Month(i16, i8),
+    Week(ISOWeekDate),
+    Date(Date),
+    /// A time without a zone.
+    Local(DateTime),
+    Instant(Timestamp),
+}
+
+/// Why a text is not a time, or not one of the grain asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    #[error("it is not a time in the form that the profile names")]
+    Unreadable,
+    #[error("it is coarser than the grain of the dim")]
+    TooCoarse,
+    #[error("it names no zone and the profile none either; add zone or offset to time")]
+    NoZone,
+}
+
+/// Reads ISO 8601 and RFC 3339 and the period codes around them: `2024`, `2024.0`, `2024-01`, `2024M01`,
+/// `2024-Q1`, `2024Q1`, `2024-W05`, `2024-01-15`, `2024-01-15T12:53[:00[.476]][Z|+01:00]`.
+pub fn read_iso(text: &str) -> Result<Reading, TimeError> {
+    let text = text.trim();
+    let bytes = text.as_bytes();
+    let year = digits(bytes, 0, 4).ok_or(TimeError::Unreadable)?;
+    match bytes.get(4) {
+        None => Ok(Reading::Year(year)),
+        Some(b'.') if bytes[5..].iter().all(|byte| *byte == b'0') => Ok(Reading::Year(year)),
+        Some(b'M') if bytes.len() == 7 => month(year, digits(bytes, 5, 2)),
+        Some(b'Q') if bytes.len() == 6 => quarter(year, digits(bytes, 5, 1)),
+        Some(b'-') => read_dashed(text, year),
+        _ => Err(TimeError::Unreadable),
+    }
+}
+
+fn read_dashed(text: &str, year: i16) -> Result<Reading, TimeError> {
+    let bytes = text.as_bytes();
+    match (bytes.get(5), bytes.len()) {
+        (Some(b'Q'), 7) => quarter(year, digits(bytes, 6, 1)),
+        (Some(b'W'), 8) => week(year, digits(bytes, 6, 2)),
+        (_, 7) => month(year, digits(bytes, 5, 2)),
+        (_, 10..) if bytes[7] == b'-' => {
+            let date = date(year, digits(bytes, 5, 2), digits(bytes, 8, 2))?;
+            read_clock(date, &bytes[10..])
+        }
+        _ => Err(TimeError::Unreadable),
+    }
+}
+
+/// What follows a date: nothing, or `T` and a clock time, and perhaps a zone.
+fn read_clock(date: Date, rest: &[u8]) -> Result<Reading, TimeError> {
+    let Some((b'T' | b't' | b' ', rest)) = rest.split_first() else {
+        return if rest.is_empty() { Ok(Reading::Date(date)) } else { Err(TimeError::Unreadable) };
+    };
+    let (hour, minute) = (digits(rest, 0, 2), digits(rest, 3, 2));
+    if rest.get(2) != Some(&b':') {
+        return Err(TimeError::Unreadable);
+    }
+    let mut at = 5;
+    let mut second = Some(0);
+    if rest.get(at) == Some(&b':') {
+        second = digits(rest, at + 1, 2);
+        at += 3;
+    }
+    let (nanosecond, at) = fraction(rest, at)?;
+    let small = |part: Option<i16>| part.and_then(|part| i8::try_from(part).ok()).ok_or(TimeError::Unreadable);
+    let (hour, minute, second) = (small(hour)?, small(minute)?, small(second)?.min(59));
+    let time = Time::new(hour, minute, second, nanosecond).map_err(|_| TimeError::Unreadable)?;
+    with_zone(date.to_datetime(time), rest.get(at..).ok_or(TimeError::Unreadable)?)
+}
+
+/// `.476`, in nanoseconds, and where it ends.
+fn fraction(rest: &[u8], at: usize) -> Result<(i32, usize), TimeError> {
+    if !matches!(rest.get(at), Some(b'.' | b',')) {
+        return Ok((0, at));
+    }
+    let places = rest[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if places == 0 {
+        return Err(TimeError::Unreadable);
+    }
+    let mut nanoseconds = 0;
+    for place in 0..9 {
+        let digit = if place < places { i32::from(rest[at + 1 + place] - b'0') } else { 0 };
+        nanoseconds = nanoseconds * 10 + digit;
+    }
+    Ok((nanoseconds, at + 1 + places))
+}
+
+fn with_zone(local: DateTime, zone: &[u8]) -> Result<Reading, TimeError> {
+    let zone = zone.strip_prefix(b" ").unwrap_or(zone);
+    let seconds: i32 = match zone {
+        [] => return Ok(Reading::Local(local)),
+        [b'Z' | b'z'] | [b'U', b'T', b'C'] => 0,
+        [sign @ (b'+' | b'-'), digits @ ..] => offset(*sign, digits).ok_or(TimeError::Unreadable)?,
+        _ => return Err(TimeError::Unreadable),
+    };
+    instant(local, seconds)
+}
+
+fn offset(sign: u8, rest: &[u8]) -> Option<i32> {
+    let minutes = match rest.len() {
+        2 => Some(0),
+        4 => digits(rest, 2, 2),
+        5 if rest[2] == b':' => digits(rest, 3, 2),
+        _ => None,
+    }?;
+    let hours = digits(rest, 0, 2).filter(|hours| *hours < 24)?;
+    let seconds = i32::from(hours) * 3600 + i32::from(minutes) * 60;
+    Some(if sign == b'-' { -seconds } else { seconds })
+}
+
+/// A local time that is `seconds` ahead of UTC.
+fn instant(local: DateTime, seconds: i32) -> Result<Reading, TimeError> {
+    let offset = jiff::tz::Offset::from_seconds(seconds).map_err(|_| TimeError::Unreadable)?;
+    offset.to_timestamp(local).map(Reading::Instant).map_err(|_| TimeError::Unreadable)
+}
+
+fn digits(bytes: &[u8], at: usize, count: usize) -> Option<i16> {
+    let part = bytes.get(at..at + count)?;
+    let mut number = 0;
+    for byte in part {
+        number = number * 10 + i16::from(byte.is_ascii_digit().then(|| byte - b'0')?);
+    }
+    Some(number)
+}
+
+fn small(part: Option<i16>, most: i16) -> Result<i8, TimeError> {
+    let part = part.filter(|part| (1..=most).contains(part)).ok_or(TimeError::Unreadable)?;
+    i8::try_from(part).map_err(|_| TimeError::Unreadable)
+}
+
+fn month(year: i16, part: Option<i16>) -> Result<Reading, TimeError> {
+    small(part, 12).map(|month| Reading::Month(year, month))
+}
+
+fn quarter(year: i16, part: Option<i16>) -> Result<Reading, TimeError> {
+    small(part, 4).map(|quarter| Reading::Quarter(year, quarter))
+}
+
+fn week(year: i16, part: Option<i16>) -> Result<Reading, TimeError> {
+    let week = ISOWeekDate::new(year, small(part, 53)?, Weekday::Monday);
+    week.map(Reading::Week).map_err(|_| TimeError::Unreadable)
+}
+
+fn date(year: i16, month: Option<i16>, day: Option<i16>) -> Result<Date, TimeError> {
+    Date::new(year, small(month, 12)?, small(day, 31)?).map_err(|_| TimeError::Unreadable)
+}
+
+/// Reads an epoch number, `per_second` units to the second. Fractions are kept to the millisecond.
+pub fn read_epoch(text: &str, per_second: i64) -> Result<Reading, TimeError> {
+    let text = text.trim();
+    let milliseconds = match text.parse::<i64>() {
+        Ok(number) => number.checked_mul(1000 / per_second),
+        Err(_) => epoch_fraction(text, per_second),
+    };
+    let instant = milliseconds.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    instant.map(Reading::Instant).ok_or(TimeError::Unreadable)
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a time beyond 2^53 ms is refused")]
+fn epoch_fraction(text: &str, per_second: i64) -> Option<i64> {
+    let number: f64 = text.parse().ok()?;
+    let milliseconds = (number * (1000 / per_second) as f64).round();
+    (milliseconds.abs() < (1_i64 << 53) as f64).then_some(milliseconds as i64)
+}
+
+/// Reads by a pattern of strftime.
+pub fn read_pattern(text: &str, pattern: &str) -> Result<Reading, TimeError> {
+    let time = jiff::fmt::strtime::parse(pattern, text.trim()).map_err(|_| TimeError::Unreadable)?;
+    if let Ok(instant) = time.to_timestamp() {
+        return Ok(Reading::Instant(instant));
+    }
+    let Some(year) = time.year() else { return Err(TimeError::Unreadable) };
+    let reading = match (time.month(), time.day(), time.hour()) {
+        (_, _, Some(_)) => time.to_datetime().ok().map(Reading::Local),
+        (Some(month), None, None) => Some(Reading::Month(year, month)),
+        (None, None, None) => match time.to_date() {
+            Ok(date) => Some(Reading::Date(date)),
+            Err(_) => Some(Reading::Year(year)),
+        },
+        _ => time.to_date().ok().map(Reading::Date),
+    };
+    reading.ok_or(TimeError::Unreadable)
+}
+
+/// Gives a local time its zone.
+pub fn place_local(reading: Reading, zone: &TimeZone) -> Result<Reading, TimeError> {
+    match reading {
+        // A gap or a fold takes the earlier offset.
+        Reading::Local(local) => {
+            zone.to_ambiguous_timestamp(local).earlier().map(Reading::Instant).map_err(|_| TimeError::Unreadable)
+        }
+        other => Ok(other),
+    }
+}
+
+/// Gives a local time its offset from UTC in seconds.
+pub fn place_offset(reading: Reading, seconds: i32) -> Result<Reading, TimeError> {
+    match reading {
+        Reading::Local(local) => instant(local, seconds),
+        other => Ok(other),
+    }
+}
+
+/// The text of `reading` at `grain`, appended to `out`.
+pub fn write(out: &mut String, reading: Reading, grain: Grain) -> Result<(), TimeError> {
+    use std::fmt::Write as _;
+    let result = match grain {
+        Grain::Year => write!(out, "{:04}", year(reading)),
+        Grain::Quarter => {
+            let (year, quarter) = quarter_of(reading)?;
+            write!(out, "{year:04}-Q{quarter}")
+        }
+        Grain::Month => {
+            let (year, month) = month_of(reading)?;
+            write!(out, "{year:04}-{month:02}")
+        }
+        Grain::Week => {
+            let week = week_of(reading)?;
+            write!(out, "{:04}-W{:02}", week.year(), week.week())
+        }
+        Grain::Date => {
+            let date = date_of(reading).ok_or(TimeError::TooCoarse)?;
+            write!(out, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+        }
+        Grain::At => return write_instant(out, reading),
+    };
+    result.map_err(|_| TimeError::Unreadable)
+}
+
+fn write_instant(out: &mut String, reading: Reading) -> Result<(), TimeError> {
+    use std::fmt::Write as _;
+    let at = match reading {
+        Reading::Instant(instant) => jiff::tz::Offset::UTC.to_datetime(instant),
+        Reading::Local(_) => return Err(TimeError::NoZone),
+        _ => return Err(TimeError::TooCoarse),
+    };
+    let (year, month, day) = (at.year(), at.month(), at.day());
+    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+    let result = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    let result = match at.millisecond() {
+        0 => result.and_then(|()| out.write_char('Z')),
+        millisecond => result.and_then(|()| write!(out, ".{millisecond:03}Z")),
+    };
+    result.map_err(|_| TimeError::Unreadable)
+}
+
+fn date_of(reading: Reading) -> Option<Date> {
+    match reading {
+        Reading::Date(date) => Some(date),
+        Reading::Local(local) => Some(local.date()),
+        Reading::Instant(instant) => Some(jiff::tz::Offset::UTC.to_datetime(instant).date()),
+        _ => None,
+    }
+}
+
+fn year(reading: Reading) -> i16 {
+    match reading {
+        Reading::Year(year) | Reading::Quarter(year, _) | Reading::Month(year, _) => year,
+        Reading::Week(week) => week.year(),
+        other => date_of(other).map_or(0, Date::year),
+    }
+}
+
+fn month_of(reading: Reading) -> Result<(i16, i8), TimeError> {
+    match reading {
+        Reading::Month(year, month) => Ok((year, month)),
+        other => date_of(other).map(|date| (date.year(), date.month())).ok_or(TimeError::TooCoarse),
+    }
+}
+
+fn quarter_of(reading: Reading) -> Result<(i16, i8), TimeError> {
+    if let Reading::Quarter(year, quarter) = reading {
+        return Ok((year, quarter));
+    }
+    month_of(reading).map(|(year, month)| (year, (month - 1) / 3 + 1))
+}
+
+fn week_of(reading: Reading) -> Result<ISOWeekDate, TimeError> {
+    match reading {
+        Reading::Week(week) => Ok(week),
+        other => date_of(other).map(Date::iso_week_date).ok_or(TimeError::TooCoarse),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn iso(text: &str, grain: Grain) -> String {
+        let mut out = String::new();
+        match read_iso(text).and_then(|reading| write(&mut out, reading, grain)) {
+            Ok(()) => out,
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn one_text_for_each_grain() {
+        for (text, grain, expected) in [
+            ("2022", Grain::Year, "2022"),
+            ("2021.0", Grain::Year, "2021"),
+            ("2024-01-15", Grain::Year, "2024"),
+            ("2024Q1", Grain::Quarter, "2024-Q1"),
+            ("2024-05", Grain::Quarter, "2024-Q2"),
+            ("2024M03", Grain::Month, "2024-03"),
+            ("2024-01-15", Grain::Month, "2024-01"),
+            ("2024-W05", Grain::Week, "2024-W05"),
+            ("2024-12-30", Grain::Week, "2025-W01"),
+            ("2024-01-15T12:53:00+00:00", Grain::Date, "2024-01-15"),
+            ("2024-01-15T12:53", Grain::Date, "2024-01-15"),
+            ("2024-01-15T12:53:00Z", Grain::At, "2024-01-15T12:53:00Z"),
+            ("2024-01-15T08:00:00.476-05:00", Grain::At, "2024-01-15T13:00:00.476Z"),
+            ("2024-01-15 08:00:00+0530", Grain::At, "2024-01-15T02:30:00Z"),
+            ("2024-01-05T14:30:00.000", Grain::At, "NoZone"),
+            ("2024-01-15", Grain::At, "TooCoarse"),
+            ("2024", Grain::Month, "TooCoarse"),
+            ("2024-02-30", Grain::Date, "Unreadable"),
+            ("2024-13", Grain::Month, "Unreadable"),
+            ("24-01-01", Grain::Date, "Unreadable"),
+            ("2024-01-15T25:00Z", Grain::At, "Unreadable"),
+            ("", Grain::Year, "Unreadable"),
+        ] {
+            assert_eq!(iso(text, grain), expected, "{text} at {grain:?}");
+        }
+    }
+
+    #[test]
+    fn epochs_and_patterns() {
+        let at = |reading: Result<Reading, TimeError>| {
+            let mut out = String::new();
+            reading.and_then(|reading| write(&mut out, reading, Grain::At)).unwrap();
+            out
+        };
+        assert_eq!(at(read_epoch("1704093009476", 1000)), "2024-01-01T07:10:09.476Z");
+        assert_eq!(at(read_epoch("-1", 1)), "1969-12-31T23:59:59Z");
+        assert_eq!(at(read_epoch("1.5", 1)), "1970-01-01T00:00:01.500Z");
+        assert!(read_epoch("1e300", 1).is_err());
+        assert_eq!(read_pattern("2024M03", "%YM%m"), Ok(Reading::Month(2024, 3)));
+        assert_eq!(read_pattern("20240115", "%Y%m%d"), Ok(Reading::Date(jiff::civil::date(2024, 1, 15))));
+        assert_eq!(read_pattern("Jan-24", "%b-%y"), Ok(Reading::Month(2024, 1)));
+        assert_eq!(read_pattern("2015100107", "%Y%m%d%H").map(year), Ok(2015));
+        assert!(read_pattern("x", "%Y").is_err());
+    }
+
+    #[test]
+    fn zones_and_offsets() {
+        let local = read_iso("2024-01-05T14:30:00").unwrap();
+        let mut out = String::new();
+        write(&mut out, place_offset(local, 3600).unwrap(), Grain::At).unwrap();
+        assert_eq!(out, "2024-01-05T13:30:00Z");
+        let zone = TimeZone::get("America/Chicago").unwrap();
+        out.clear();
+        write(&mut out, place_local(local, &zone).unwrap(), Grain::At).unwrap();
+        assert_eq!(out, "2024-01-05T20:30:00Z");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>(), shaped in "[0-9]{4}[-MQ.W]?[0-9:TZ+. -]{0,24}") {
+            for text in [&text, &shaped] {
+                for grain in [Grain::Year, Grain::Quarter, Grain::Month, Grain::Week, Grain::Date, Grain::At] {
+                    let _ = iso(text, grain);
+                }
+                let _ = (read_epoch(text, 1), read_epoch(text, 1000));
+            }
+        }
+
+        #[test]
+        fn instants_agree_with_the_library(ms in -60_000_000_000_000_i64..250_000_000_000_000) {
+            let instant = Timestamp::from_millisecond(ms).unwrap();
+            prop_assume!((0..=9999).contains(&jiff::tz::Offset::UTC.to_datetime(instant).year()));
+            let text = instant.to_string();
+            prop_assert_eq!(read_iso(&text), Ok(Reading::Instant(instant)));
+            let shown = iso(&text, Grain::At);
+            prop_assert_eq!(shown.parse::<Timestamp>().unwrap(), instant);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The only file that knows the YAML crate: a profile's text becomes a small tree in which every node has its
+//! line and column. Bounded in size, depth, nodes and aliases before anything is built.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+
+use super::node::{Member, Node, Place, Value};
+use super::problem::Problem;
+
+/// The longest profile, in bytes.
+pub const MAX_TEXT_BYTES: usize = 1 << 20;
+const MAX_NODES: usize = 50_000;
+/// A profile needs about 12; each level costs stack while it is read.
+const MAX_DEPTH: usize = 32;
+const MAX_ALIASES: usize = 100;
+
+/// Reads `text` by the rules of YAML 1.2: `no` is text, `0o17` an octal number, `1e3` a number.
+/// The error names line and column.
+pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
+    if text.len() > MAX_TEXT_BYTES {
+        let message = format!("the profile has {} bytes; at most {MAX_TEXT_BYTES} are read", text.len());
+        return Err(Box::new(Problem::new(Place::START, message)));
+    }
+    let spanned: Spanned<Tree> = serde_yaml::from_str_with_options(text, options()).map_err(|error| refuse(&error))?;
+    Ok(spanned.into())
+}
+
+fn options() -> serde_yaml::Options {
+    serde_yaml::options! {
+        budget: serde_yaml::budget! {
+            max_nodes: MAX_NODES,
+            max_events: 4 * MAX_NODES,
+            max_depth: MAX_DEPTH,
+            flow_nesting_limit: MAX_DEPTH,
+            max_aliases: MAX_ALIASES,
+            max_anchors: MAX_ALIASES,
+            max_merge_keys: MAX_ALIASES,
+            max_documents: 1,
+            max_total_scalar_bytes: MAX_TEXT_BYTES,
+            max_recorded_anchor_events: MAX_NODES,
+            max_recorded_anchor_bytes: MAX_TEXT_BYTES,
+        },
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::Error,
+        reject_unsupported_tags: true,
+    }
+}
+
+fn refuse(error: &serde_yaml::Error) -> Box<Problem> {
+    let error = error.without_snippet();
+    let place = error.location().map_or(Place::START, place_of);
+    let message = match error {
+        serde_yaml::Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key {key:?} occurs twice"),
+        serde_yaml::Error::Budget { breach, .. } => over_budget(breach),
+        other => first_line(&other.to_string()),
+    };
+    Box::new(Problem::new(place, message))
+}
+
+fn over_budget(breach: &serde_yaml::budget::BudgetBreach) -> String {
+    use serde_yaml::budget::BudgetBreach;
+    match breach {
+        BudgetBreach::Documents { .. } => "a second document begins here; a file holds one profile".into(),
+        BudgetBreach::Depth { .. } => format!("nested more than {MAX_DEPTH} levels deep"),
+        BudgetBreach::Aliases { .. } | BudgetBreach::AliasAnchorRatio { .. } => {
+            format!("too many aliases; at most {MAX_ALIASES} are followed")
+        }
+        _ => format!("the profile is too large; at most {MAX_NODES} values and {MAX_TEXT_BYTES} bytes of text"),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or("not valid YAML");
+    line.split(" at line ").next().unwrap_or(line).to_owned()
+}
+
+fn place_of(location: serde_yaml::Location) -> Place {
+    let number = |value: u64| u32::try_from(value).unwrap_or(u32::MAX).max(1);
+    Place { line: number(location.line()), column: number(location.column()) }
+}
+
+/// A value as the YAML crate hands it over.
+enum Tree {
+    Plain(Value),
+    List(Vec<Spanned<Tree>>),
+    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
+}
+
+impl From<Spanned<Tree>> for Node {
+    fn from(spanned: Spanned<Tree>) -> Self {
+        let place = place_of(spanned.referenced);
+        let value = match spanned.value {
+            Tree::Plain(value) => value,
+            Tree::List(items) => Value::List(items.into_iter().map(Node::from).collect()),
+            Tree::Map(members) => Value::Map(members.into_iter().map(member).collect()),
+        };
+        Self { place, value }
+    }
+}
+
+fn member((key, node): (Spanned<String>, Spanned<Tree>)) -> Member {
+    Member { place: place_of(key.referenced), key: key.value, node: node.into() }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_any(TreeVisitor)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number, true, false, null, a list or a map")
+    }
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Plain(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Plain(Value::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Plain(Value::Integer(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Plain(i64::try_from(value).map_or(Value::Text(value.to_string()), Value::Integer)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+        Ok(Tree::Plain(Value::Decimal(value)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Plain(Value::Text(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Tree::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Tree::Map(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(text: &str) -> String {
+        match parse(text) {
+            Ok(node) => format!("{:?}", node.value),
+            Err(problem) => format!("{}:{} {}", problem.line, problem.column, problem.message),
+        }
+    }
+
+    #[test]
+    fn reads_by_yaml_1_2() {
+        let text =
+            "a: no\nb: 010\nc: 1e3\nd: 2024-01-01\ne: \"06\"\ng: 1_000\nh: 0o17\nj: .87\nl: True\nm: ~\no: 1.0.0";
+        let Value::Map(members) = parse(text).unwrap().value else { panic!("not a map") };
+        let read: Vec<String> = members.iter().map(|member| format!("{:?}", member.node.value)).collect();
+        let expected = [
+            "Text(\"no\")",
+            "Text(\"010\")",
+            "Decimal(1000.0)",
+            "Text(\"2024-01-01\")",
+            "Text(\"06\")",
+            "Text(\"1_000\")",
+            "Integer(15)",
+            "Decimal(0.87)",
+            "Bool(true)",
+            "Null",
+            "Text(\"1.0.0\")",
+        ];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn refuses_with_a_place() {
+        for (text, expected) in [
+            ("a: 1\na: 2", "2:1 the key \"a\" occurs twice"),
+            ("a: 1\n---\nb: 2", "2:1 a second document begins here; a file holds one profile"),
+            ("a: !foo 1", "1:9 unsupported tag `!foo`"),
+            ("a: *nope", "1:4 alias references unknown anchor"),
+            ("a: .inf", "1:4 non-finite float `.inf` rejected by the configured policy"),
+        ] {
+            assert_eq!(show(text), expected, "{text}");
+        }
+        assert!(show("a: [1, 2\nb: 3").starts_with("2:2 "));
+    }
+
+    #[test]
+    fn hostile_texts_end_in_a_problem() {
+        let nested = "[".repeat(20_000);
+        let flow = "{a: ".repeat(20_000);
+        let block: String = (0..5_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        let dashes = "- ".repeat(20_000);
+        for text in [&nested, &flow, &block[..900_000], &dashes] {
+            assert!(parse(text).is_err());
+        }
+        assert!(parse(&"x".repeat(MAX_TEXT_BYTES + 1)).is_err());
+        let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for level in 1..9 {
+            let aliases = vec![format!("*a{}", level - 1); 9].join(",");
+            bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        }
+        assert!(parse(&bomb).is_err());
+    }
+
+    #[test]
+    fn a_nest_of_the_allowed_depth_is_read() {
+        let text = format!("a: {}{}", "[".repeat(MAX_DEPTH - 2), "]".repeat(MAX_DEPTH - 2));
+        assert!(parse(&text).is_ok(), "{}", show(&text));
+    }
+}

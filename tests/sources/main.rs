@@ -1,0 +1,272 @@
+//! The repository's profiles against recorded answers of their sources, over real sockets: the records are the
+//! expected ones, and no fault of a source ever makes a wrong or a doubled one.
+
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+
+mod compare;
+mod hostile;
+mod server;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chartly::domain::batch::Records;
+use chartly::domain::run::RunState;
+use chartly::pipeline::fetch::{FetchSettings, Network, now_ms};
+use chartly::pipeline::{Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators, run};
+use chartly::profiles::{Profile, load};
+use compare::{differences, is_part};
+use secrecy::SecretString;
+use server::Server;
+
+/// Fixture, profile, and a change that makes its pages small enough for paging.
+type Source = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+const SOURCES: [Source; 8] = [
+    ("treasury_debt", "us-treasury-debt", Some(("size: 1000", "size: 3"))),
+    ("worldbank_population", "worldbank-population", Some(("size: 1000", "size: 3"))),
+    ("usgs_quakes", "usgs-earthquakes", None),
+    ("ckan_datastore", "canada-city-rents", Some(("size: 1000", "size: 2"))),
+    ("census_acs5", "us-census-acs5-county", None),
+    ("bls_timeseries", "us-bls-series", None),
+    ("open_meteo_archive", "open-meteo-archive", None),
+    ("fred_observations", "us-fred-treasury-yields", Some(("size: 10000", "size: 3"))),
+];
+
+/// Keeps what a run gives.
+#[derive(Debug, Default)]
+pub struct Collected(pub Vec<String>);
+
+impl Sink for Collected {
+    async fn accept(&mut self, records: Records) -> Result<(), SinkError> {
+        assert!(records.len() <= 1_000, "a batch is bounded");
+        self.0.extend(records.iter().map(|(_, text)| String::from_utf8(text.to_vec()).expect("records are UTF-8")));
+        Ok(())
+    }
+}
+
+fn profile_text(name: &str) -> String {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("profiles/government/{name}.yaml"));
+    std::fs::read_to_string(file).expect("the profile is there")
+}
+
+fn profile(text: &str) -> Profile {
+    load(text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn secrets() -> BTreeMap<String, SecretString> {
+    [("CENSUS_KEY", "test-key"), ("BLS_KEY", "test-key"), ("FRED_KEY", "abcdefghijklmnopqrstuvwxyz123456")]
+        .map(|(name, value)| (name.to_owned(), SecretString::from(value)))
+        .into()
+}
+
+fn settings(host: &str, base: &str) -> FetchSettings {
+    FetchSettings {
+        allow_private: vec![Network::parse("127.0.0.0/8").expect("a network")],
+        rewrite: vec![(host.to_owned(), base.to_owned())],
+        retry_base: Duration::from_millis(5),
+        ..FetchSettings::default()
+    }
+}
+
+async fn execute(fetcher: &Fetcher, profile: &Profile, validators: Option<Validators>) -> (RunOutcome, Vec<String>) {
+    let secrets = secrets();
+    let input = RunInput { profile, validators, now_ms: now_ms(), secrets: &secrets };
+    let mut sink = Collected::default();
+    let outcome = run(fetcher, input, &mut sink).await;
+    assert_eq!(outcome.records, sink.0.len() as u64);
+    (outcome, sink.0)
+}
+
+#[actix_web::test]
+async fn every_source_comes_out_as_expected() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    for (api, name, small) in SOURCES {
+        let whole = profile_text(name);
+        let texts = match small {
+            Some((from, to)) => vec![whole.clone(), whole.replace(from, to)],
+            None => vec![whole],
+        };
+        for text in texts {
+            let profile = profile(&text);
+            let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
+            let (outcome, records) = execute(&fetcher, &profile, None).await;
+            assert_eq!((outcome.state, &outcome.error), (RunState::Succeeded, &None), "{api}");
+            let expected = folder.join(format!("fixtures/dev/{api}/expected.jsonl"));
+            assert_eq!(differences(&records, &expected), Vec::<String>::new(), "{api}");
+            assert!(outcome.unread.is_empty(), "{api}: {:?}", outcome.unread);
+        }
+    }
+}
+
+/// Faults that pass: the run gets over them.
+const PASSING: [&str; 8] = ["429", "429-date", "500", "502", "503", "truncate", "reset", "redirect"];
+/// Faults that end a run, or that it may get over by asking again.
+const ENDING: [&str; 7] = ["html", "errorbody", "empty", "badjson", "403", "404", "204"];
+
+#[actix_web::test]
+async fn faults_never_make_a_wrong_record() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    for (api, name, small) in SOURCES {
+        let text = profile_text(name);
+        let text = small.map_or(text.clone(), |(from, to)| text.replace(from, to));
+        let profile = profile(&text);
+        let expected = folder.join(format!("fixtures/dev/{api}/expected.jsonl"));
+        for (fault, nth) in PASSING.iter().chain(&ENDING).flat_map(|fault| [(*fault, 1), (*fault, 2)]) {
+            if profile_is_post(name) && fault == "redirect" {
+                continue;
+            }
+            let settings = FetchSettings { max_attempts: 3, ..settings(profile.host(), &server.base(api)) };
+            let fetcher = Fetcher::new(settings);
+            server.faults(&serde_json::json!([{ "api": api, "fault": fault, "nth": nth, "retry_after": 0 }]));
+            let (outcome, records) = execute(&fetcher, &profile, None).await;
+            let context = format!("{api} {fault} at request {nth}: {outcome:?}");
+            assert!(is_part(&records, &expected), "{context}");
+            if PASSING.contains(&fault) {
+                assert_eq!(outcome.state, RunState::Succeeded, "{context}");
+            }
+            match outcome.state {
+                // The profile says that this status means "no data".
+                RunState::Succeeded if api == "census_acs5" && fault == "204" => {}
+                RunState::Succeeded => assert_eq!(differences(&records, &expected), Vec::<String>::new(), "{context}"),
+                RunState::Failed => assert!(outcome.error.is_some(), "{context}"),
+                other => panic!("{other:?} {context}"),
+            }
+        }
+    }
+}
+
+fn profile_is_post(name: &str) -> bool {
+    name == "us-bls-series"
+}
+
+#[actix_web::test]
+async fn a_padded_answer_ends_at_the_byte_limit() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    let api = "treasury_debt";
+    let text = profile_text("us-treasury-debt").replace("size: 1000", "size: 3") + "limits: {max_bytes: 1000000}\n";
+    let profile = profile(&text);
+    let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
+    server.faults(&serde_json::json!([{ "api": api, "fault": "pad", "nth": 2 }]));
+    let (outcome, records) = execute(&fetcher, &profile, None).await;
+    assert_eq!(outcome.state, RunState::Partial);
+    assert_eq!(outcome.error.as_deref(), Some("stopped at the limit max_bytes (1000000)"));
+    assert!(outcome.bytes <= 1_000_000, "{}", outcome.bytes);
+    assert_eq!(records.len(), 3, "the first page counts");
+    assert!(is_part(&records, &folder.join("fixtures/dev/treasury_debt/expected.jsonl")));
+}
+
+#[actix_web::test]
+async fn padding_within_the_byte_limit_does_no_harm() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    let api = "treasury_debt";
+    let profile = profile(&profile_text("us-treasury-debt").replace("size: 1000", "size: 3"));
+    let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
+    server.faults(&serde_json::json!([{ "api": api, "fault": "pad", "nth": 2 }]));
+    let (outcome, records) = execute(&fetcher, &profile, None).await;
+    assert_eq!(outcome.state, RunState::Succeeded);
+    assert_eq!(differences(&records, &folder.join("fixtures/dev/treasury_debt/expected.jsonl")), Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn errors_speak_the_sources_words_and_no_secret() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    for (api, name, words) in [
+        ("worldbank_population", "worldbank-population", "The indicator was not found"),
+        ("ckan_datastore", "canada-city-rents", "Validation Error"),
+        ("bls_timeseries", "us-bls-series", "daily threshold"),
+        ("census_acs5", "us-census-acs5-county", "Invalid Key"),
+        ("usgs_quakes", "usgs-earthquakes", "exceeds search limit of 20000"),
+    ] {
+        let profile = profile(&profile_text(name));
+        let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
+        server.faults(&serde_json::json!([{ "api": api, "fault": "errorbody" }]));
+        let (outcome, records) = execute(&fetcher, &profile, None).await;
+        let error = outcome.error.expect("the run failed");
+        assert!(error.contains(words), "{error}");
+        assert!(!error.contains("test-key"), "{error}");
+        assert!(records.is_empty());
+    }
+}
+
+#[actix_web::test]
+async fn a_wrong_key_ends_at_the_page_that_says_so() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    server.faults(&serde_json::json!([]));
+    let profile = profile(&profile_text("us-census-acs5-county"));
+    let fetcher = Fetcher::new(settings(profile.host(), &server.base("census_acs5")));
+    let secrets: BTreeMap<String, SecretString> = [("CENSUS_KEY".to_owned(), SecretString::from("wrong"))].into();
+    let input = RunInput { profile: &profile, validators: None, now_ms: now_ms(), secrets: &secrets };
+    let mut sink = Collected::default();
+    let outcome = run(&fetcher, input, &mut sink).await;
+    let error = outcome.error.expect("the run failed");
+    assert!(error.contains("missing_key.html answers with a page"), "{error}");
+    assert!(!error.contains("wrong"), "{error}");
+    assert!(sink.0.is_empty());
+    assert_eq!(server.log().last().expect("requests were made")["path"], "/data/missing_key.html");
+}
+
+#[actix_web::test]
+async fn a_long_retry_after_ends_the_run_with_the_time() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    let profile = profile(&profile_text("usgs-earthquakes"));
+    let fetcher = Fetcher::new(settings(profile.host(), &server.base("usgs_quakes")));
+    for fault in ["429", "429-date"] {
+        server.faults(&serde_json::json!([{ "fault": fault, "retry_after": 3600 }]));
+        let (outcome, _) = execute(&fetcher, &profile, None).await;
+        assert_eq!(outcome.state, RunState::Failed);
+        assert_eq!(outcome.requests, 1, "a source that asks for an hour is left alone");
+        let wait_ms = outcome.not_before_ms.expect("the time is told") - now_ms();
+        assert!((3_500_000..=3_600_000).contains(&wait_ms), "{wait_ms}");
+    }
+}
+
+#[actix_web::test]
+async fn an_unchanged_single_answer_costs_one_conditional_request() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    let text = profile_text("usgs-earthquakes")
+        .replace("starttime: \"{window.start}\"", "starttime: 2024-01-01T00:00:00Z")
+        .replace("endtime: \"{window.end}\"", "endtime: 2024-01-15T00:00:00Z")
+        .replace("  window: {from: 2024-01-01, to: 2024-01-15, step: P7D}\n", "");
+    let single = profile(&text);
+    let fetcher = Fetcher::new(settings(single.host(), &server.base("usgs_quakes")));
+    let (first, all) = execute(&fetcher, &single, None).await;
+    assert_eq!((first.state, all.len()), (RunState::Succeeded, 6));
+    let (second, none) = execute(&fetcher, &single, first.validators.clone()).await;
+    assert_eq!((second.state, second.requests, none.len()), (RunState::Unchanged, 1, 0));
+    assert_eq!(second.validators, first.validators);
+
+    // Another version of the profile asks in full.
+    let other = profile(&text.replace("version: 1.0.0", "version: 1.0.1"));
+    let (third, again) = execute(&fetcher, &other, first.validators).await;
+    assert_eq!((third.state, again.len()), (RunState::Succeeded, 6));
+}
+
+#[actix_web::test]
+async fn loopback_is_refused_unless_the_operator_allows_it() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    server.reset();
+    let profile = profile(&profile_text("usgs-earthquakes"));
+    for base in [
+        server.base("usgs_quakes"),
+        server.base("usgs_quakes").replace("127.0.0.1", "localhost"),
+        server.base("usgs_quakes").replace("127.0.0.1", "[::ffff:127.0.0.1]"),
+    ] {
+        let fetcher = Fetcher::new(FetchSettings { allow_private: Vec::new(), ..settings(profile.host(), &base) });
+        let (outcome, _) = execute(&fetcher, &profile, None).await;
+        let error = outcome.error.expect("the run failed");
+        assert!(error.contains("is not a public address"), "{error}");
+        assert_eq!(outcome.requests, 1, "it is not tried again");
+    }
+    assert!(server.log().is_empty(), "nothing was asked");
+}

@@ -1,0 +1,138 @@
+//! One drone against one source: what it asks, how often, and what becomes of the answers.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::source::{Asked, Reply, Source};
+use crate::support::{Process, get, post, put_profile, records, until};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn profile(id: &str, url: &str, limits: &str) -> String {
+    format!(
+        "id: {id}\nname: {id}\nversion: 1.0.0\nsource: {{ type: http_rest, url: \"{url}\", auth: none }}\n\
+         schedule: {{ enabled: true, interval: 30d, jitter: 0s }}\nlimits: {{ {limits} }}\n\
+         mapping:\n  place: dims.geo.name\n  value: measures.value\n"
+    )
+}
+
+fn rows(count: usize) -> String {
+    let rows: Vec<Value> = (0..count).map(|n| json!({"place": format!("p{n}"), "value": n})).collect();
+    Value::from(rows).to_string()
+}
+
+struct Setup {
+    folder: tempfile::TempDir,
+    node: Process,
+    drone: Process,
+}
+
+async fn setup() -> Setup {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Process::serve(&folder.path().join("node"), &["--drones", "0"]);
+    let drone = start_drone(&node.url, folder.path());
+    Setup { folder, node, drone }
+}
+
+fn start_drone(base: &str, folder: &std::path::Path) -> Process {
+    Process::drone(base, &folder.join("drone"), &["--id", "d1", "--allow-private", "127.0.0.1/32"])
+}
+
+/// The profile's runs, the newest first, once there are `count` that have ended.
+async fn ended_runs(base: &str, profile: &str, count: usize) -> Vec<Value> {
+    until("the runs have ended", SOON, async || {
+        let runs = get(&format!("{base}/api/runs?profile_id={profile}")).await.json();
+        let runs = runs["items"].as_array()?.clone();
+        (runs.len() >= count && runs.iter().all(|run| run["state"] != "running")).then_some(runs)
+    })
+    .await
+}
+
+async fn run_now(base: &str, profile: &str) {
+    let asked = post(&format!("{base}/api/profiles/{profile}:run"), &json!({})).await;
+    assert!(asked.status < 300, "{}", asked.text());
+}
+
+fn header<'a>(asked: &'a Asked, name: &str) -> Option<&'a str> {
+    asked.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+#[actix_web::test]
+async fn an_unchanged_source_costs_one_conditional_request_also_after_a_restart() {
+    let source = Source::start(|asked, _| {
+        let mut reply = Reply::json(rows(50));
+        reply.headers.push(("ETag".into(), "\"v1\"".into()));
+        if header(asked, "if-none-match") == Some("\"v1\"") {
+            (reply.status, reply.body) = (304, Vec::new());
+        }
+        reply
+    });
+    let Setup { folder, node, mut drone } = setup().await;
+    put_profile(&node.url, &profile("steady", &source.url(), "max_records: 100")).await;
+    ended_runs(&node.url, "steady", 1).await;
+    run_now(&node.url, "steady").await;
+    let runs = ended_runs(&node.url, "steady", 2).await;
+    assert_eq!((&runs[0]["state"], &runs[0]["requests"]), (&json!("unchanged"), &json!(1)), "{}", runs[0]);
+    assert_eq!(records(&node.url, "steady").await.len(), 50);
+
+    drone.terminate(Duration::from_secs(20));
+    let _drone = start_drone(&node.url, folder.path());
+    run_now(&node.url, "steady").await;
+    let runs = ended_runs(&node.url, "steady", 3).await;
+    assert_eq!(runs[0]["state"], json!("unchanged"));
+    assert_eq!(source.count(), 3, "one request for each run, none for the restart");
+    assert!(header(&source.asked()[0], "user-agent").unwrap().contains("chartly"));
+}
+
+#[actix_web::test]
+async fn limits_are_visible_and_never_silent() {
+    let source = Source::start(|_, _| Reply::json(rows(500)));
+    let Setup { node, drone: _drone, folder: _folder } = setup().await;
+    put_profile(&node.url, &profile("few", &source.url(), "max_records: 100")).await;
+    put_profile(&node.url, &profile("small", &source.url(), "max_bytes: 1000")).await;
+    let few = &ended_runs(&node.url, "few", 1).await[0];
+    assert_eq!((&few["state"], &few["inserted"]), (&json!("partial"), &json!(100)), "{few}");
+    assert!(few["error"].as_str().unwrap().contains("max_records"), "{few}");
+    let small = &ended_runs(&node.url, "small", 1).await[0];
+    assert!(small["error"].as_str().unwrap().contains("max_bytes"), "{small}");
+    assert_ne!(small["state"], json!("succeeded"));
+}
+
+#[actix_web::test]
+async fn a_busy_source_is_asked_again_after_the_time_it_names() {
+    let source = Source::start(|_, before| {
+        if before > 0 {
+            return Reply::json(rows(3));
+        }
+        let mut busy = Reply { status: 429, ..Reply::json("{}") };
+        busy.headers.push(("Retry-After".into(), "2".into()));
+        busy
+    });
+    let Setup { node, drone: _drone, folder: _folder } = setup().await;
+    let begun = std::time::Instant::now();
+    put_profile(&node.url, &profile("busy", &source.url(), "max_records: 100")).await;
+    let run = &ended_runs(&node.url, "busy", 1).await[0];
+    assert_eq!((&run["state"], &run["requests"]), (&json!("succeeded"), &json!(2)), "{run}");
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+}
+
+#[actix_web::test]
+async fn a_failing_source_says_why_and_holds_up_no_other() {
+    let broken = Source::start(|_, _| Reply { status: 404, ..Reply::json("{\"error\":\"moved\"}") });
+    let page = Source::start(|_, _| {
+        let mut reply = Reply::json("<!doctype html><title>Maintenance</title>");
+        reply.headers[0].1 = "text/html".into();
+        reply
+    });
+    let good = Source::start(|_, _| Reply::json(rows(1)));
+    let Setup { node, drone: _drone, folder: _folder } = setup().await;
+    for (id, source) in [("broken", &broken), ("page", &page), ("good", &good)] {
+        put_profile(&node.url, &profile(id, &source.url(), "max_records: 100")).await;
+    }
+    let run = &ended_runs(&node.url, "broken", 1).await[0];
+    assert!(run["state"] == "failed" && run["error"].as_str().unwrap().contains("404"), "{run}");
+    let run = &ended_runs(&node.url, "page", 1).await[0];
+    assert!(run["state"] == "failed" && run["error"].as_str().unwrap().contains("doctype"), "{run}");
+    assert_eq!(ended_runs(&node.url, "good", 1).await[0]["state"], json!("succeeded"));
+}

@@ -1,0 +1,15 @@
+//! The whole system over real processes and sockets, as a user meets it.
+
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod demo;
+mod drone;
+mod fixtures;
+mod prototype_faults;
+mod public_data;
+mod registry;
+mod survival;
