@@ -93,6 +93,8 @@ CREATE TABLE runs (
     UNIQUE (tenant_id, run_id)
 ) STRICT;
 
+-- Both carry the rowid, hence list runs in the order of arrival.
+CREATE INDEX runs_of_tenant ON runs (tenant_id);
 CREATE INDEX runs_of_profile ON runs (profile);
 
 -- A set of records in the order a batch named them, as packed ids (src/store/record_set.rs), stored once however
@@ -121,7 +123,9 @@ CREATE TABLE batches (
     UNIQUE (run, batch_key)
 ) STRICT;
 
+-- Both carry the rowid, hence list batches in the order of arrival.
 CREATE INDEX batches_of_profile ON batches (profile);
+CREATE INDEX batches_of_run ON batches (run);
 
 -- Records in the order of their arrival. Small columns first: a reader of the key need not pass the body.
 CREATE TABLE records (

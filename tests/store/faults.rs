@@ -264,6 +264,11 @@ async fn body_on_a_full_disk() {
     assert!(!vitals.writable && vitals.last_error.is_some() && vitals.failures > 0, "{vitals:?}");
     assert_eq!(scanned(&tenant, "p").await.len() as u64, stored * 500, "what was acknowledged can still be read");
     std::fs::remove_file(&ballast).unwrap();
+    let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !store.vitals().writable {
+        assert!(tokio::time::Instant::now() < patience, "ready again without a write: {:?}", store.vitals());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(send(stored).await.expect("with room again it goes on by itself").inserted, 500);
     assert!(store.vitals().writable && store.vitals().last_error.is_none());
     drop((store, tenant));

@@ -12,6 +12,8 @@ mod memory;
 mod names;
 mod open;
 mod placing;
+#[cfg(test)]
+mod plans;
 mod profiles;
 mod queue;
 mod records;
@@ -25,6 +27,7 @@ mod texts;
 mod versions;
 mod writer;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -113,11 +116,11 @@ impl Sqlite {
         }
     }
 
-    /// Resolves when the writer has given up; never otherwise.
+    /// Resolves when the writer has given up, or its thread is gone; never otherwise.
     pub(super) async fn gave_up(&self) {
         let mut life = self.life.clone();
-        let gave_up = life.wait_for(|life| *life == Life::GaveUp).await.is_ok();
-        if !gave_up {
+        let ended_in_order = matches!(life.wait_for(|life| *life != Life::Running).await.as_deref(), Ok(Life::Ended));
+        if ended_in_order {
             std::future::pending::<()>().await;
         }
     }
@@ -131,9 +134,16 @@ impl Sqlite {
 fn launch(writer: Writer, mover: checkpoint::Mover) -> Result<(), StoreError> {
     let failed = |error: std::io::Error| StoreError::Engine(format!("starting the store's writer: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+    let counters = Arc::clone(&writer.counters);
     let work = async move {
         futures_util::future::join(writer.serve(), mover.serve()).await;
     };
-    std::thread::Builder::new().name("store-writer".into()).spawn(move || runtime.block_on(work)).map_err(failed)?;
+    let thread = move || {
+        // Writes have their own guard; a panic that comes this far leaves nothing that could go on.
+        if catch_unwind(AssertUnwindSafe(|| runtime.block_on(work))).is_err() {
+            counters.gave_up.store(true, Relaxed);
+        }
+    };
+    std::thread::Builder::new().name("store-writer".into()).spawn(thread).map_err(failed)?;
     Ok(())
 }

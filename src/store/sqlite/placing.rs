@@ -17,7 +17,7 @@ const KEY_BYTES: usize = 16;
 
 /// Binds: number of keys, profile, keys one after another. Gives one text, "place row" for each key that is there:
 /// a thousand rows one by one would cost more on their way than in the tree.
-const FIND_KEYS: &str = "
+pub(super) const FIND_KEYS: &str = "
     WITH RECURSIVE places (place) AS (SELECT 0 UNION ALL SELECT place + 1 FROM places WHERE place + 1 < ?)
     SELECT group_concat(place || ' ' || id) FROM places CROSS JOIN records
     WHERE profile = ? AND key = substr(?, place * 16 + 1, 16)";
@@ -114,14 +114,12 @@ impl<'a> Placing<'a> {
         let mut keys = Vec::with_capacity(places.len() * KEY_BYTES);
         places.iter().for_each(|place| keys.extend_from_slice(&self.key(*place)));
         let query = sqlx::query(FIND_KEYS).bind(places.len() as i64).bind(self.profile).bind(keys);
-        let row = query.fetch_one(db).await?;
-        let found: Option<&str> = row.try_get(0)?;
+        let answer = query.fetch_one(db).await?;
+        let found: Option<&str> = answer.try_get(0)?;
         for pair in found.unwrap_or_default().split_terminator(',') {
-            let parsed =
-                pair.split_once(' ').and_then(|(at, id)| Some((at.parse::<usize>().ok()?, id.parse().ok()?)));
-            let known = parsed.and_then(|(at, id)| Some((*places.get(at)?, id)));
-            let (place, id) = known.ok_or_else(|| StoreError::Engine(format!("{pair:?} is no place and row")))?;
-            self.rows[place] = id;
+            let (place, row) = place_and_row(pair, places)
+                .ok_or_else(|| StoreError::Engine(format!("{pair:?} is no place and row")))?;
+            self.rows[place] = row;
         }
         Ok(())
     }
@@ -132,4 +130,10 @@ impl<'a> Placing<'a> {
         }
         Ok(Placed { rows: self.rows, inserted: self.inserted })
     }
+}
+
+/// Reads "place row", where `place` counts within the places that were asked for.
+fn place_and_row(pair: &str, places: &[usize]) -> Option<(usize, i64)> {
+    let (at, row) = pair.split_once(' ')?;
+    Some((*places.get(at.parse::<usize>().ok()?)?, row.parse().ok()?))
 }

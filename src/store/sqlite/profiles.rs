@@ -27,7 +27,7 @@ macro_rules! select_profiles {
 
 const CURRENT: &str = select_profiles!("v.yaml", "v.id = p.version AND p.profile_id = ?");
 const OF_DIGEST: &str = select_profiles!("v.yaml", "p.profile_id = ? AND v.digest = ?");
-const PAGE: &str = select_profiles!(
+pub(super) const PAGE: &str = select_profiles!(
     "NULL AS yaml",
     "v.id = p.version AND p.profile_id > ? AND (? IS NULL OR ? = (v.enabled AND NOT p.paused))
      ORDER BY p.profile_id LIMIT ?"

@@ -22,8 +22,8 @@ macro_rules! select_records {
     };
 }
 
-const RECORDS: &str = concat!(select_records!("records r"), " WHERE r.id > ? ORDER BY r.id LIMIT ?");
-const RECORDS_OF_PROFILE: &str = concat!(
+pub(super) const RECORDS: &str = concat!(select_records!("records r"), " WHERE r.id > ? ORDER BY r.id LIMIT ?");
+pub(super) const RECORDS_OF_PROFILE: &str = concat!(
     select_records!("records r INDEXED BY records_of_profile"),
     " WHERE r.profile = ? AND r.id > ? ORDER BY r.id LIMIT ?"
 );

@@ -12,6 +12,8 @@ use crate::protocol::paging::{Page, PageRequest};
 use crate::protocol::reporter::{ReportSummary, ReportView};
 use crate::store::error::StoreError;
 
+pub(super) const PAGE: &str = "SELECT id, report_id, created_ms, spec FROM reports NOT INDEXED WHERE tenant_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
+
 impl Sqlite {
     pub(in crate::store) async fn save_report(
         &self,
@@ -42,9 +44,7 @@ impl Sqlite {
     ) -> Result<Page<ReportSummary>, StoreError> {
         let mut pager = Pager::new(page, i64::MAX, false)?;
         while let Some(chunk) = pager.next_chunk() {
-            let text = "SELECT id, report_id, created_ms, spec FROM reports WHERE tenant_id = ? AND id < ?
-                ORDER BY id DESC LIMIT ?";
-            let query = sqlx::query(text).bind(tenant.0).bind(pager.position()).bind(chunk);
+            let query = sqlx::query(PAGE).bind(tenant.0).bind(pager.position()).bind(chunk);
             let rows = query.fetch_all(&self.readers).await?;
             pager.got(rows.len());
             for row in &rows {

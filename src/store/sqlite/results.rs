@@ -38,12 +38,12 @@ macro_rules! select_batches {
     };
 }
 
-const BATCHES_FROM: &str = select_batches!("b.id >= ?");
-const BATCHES_OF_PROFILE: &str = select_batches!("b.profile = ? AND b.id >= ?");
-const BATCHES_OF_RUN: &str = select_batches!("b.run = ? AND b.id >= ?");
+pub(super) const BATCHES_FROM: &str = select_batches!("b.id >= ?");
+pub(super) const BATCHES_OF_PROFILE: &str = select_batches!("b.profile = ? AND b.id >= ?");
+pub(super) const BATCHES_OF_RUN: &str = select_batches!("b.run = ? AND b.id >= ?");
 
 /// Binds: a JSON array of ids.
-const RECORDS_BY_ID: &str = "
+pub(super) const RECORDS_BY_ID: &str = "
     SELECT r.id, r.body, r.batch, b.received_ms FROM json_each(?) wanted
     CROSS JOIN records r ON r.id = wanted.value CROSS JOIN batches b ON b.id = r.batch";
 

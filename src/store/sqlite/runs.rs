@@ -72,9 +72,11 @@ fn read_state(row: &SqliteRow) -> Result<RunState, StoreError> {
 }
 
 macro_rules! select_runs {
-    ($condition:literal) => {
+    ($index:literal, $condition:literal) => {
         concat!(
-            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version FROM runs r
+            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version FROM runs r ",
+            $index,
+            "
              CROSS JOIN profiles p ON p.id = r.profile CROSS JOIN names d ON d.id = r.drone
              LEFT JOIN names v ON v.id = r.profile_digest WHERE ",
             $condition
@@ -82,9 +84,13 @@ macro_rules! select_runs {
     };
 }
 
-const ONE_RUN: &str = select_runs!("r.tenant_id = ? AND r.run_id = ?");
-const RUNS: &str = select_runs!("r.tenant_id = ? AND r.id < ? ORDER BY r.id DESC LIMIT ?");
-const RUNS_OF_PROFILE: &str = select_runs!("r.tenant_id = ? AND r.profile = ? AND r.id < ? ORDER BY r.id DESC LIMIT ?");
+const ONE_RUN: &str = select_runs!("", "r.tenant_id = ? AND r.run_id = ?");
+pub(super) const RUNS: &str =
+    select_runs!("INDEXED BY runs_of_tenant", "r.tenant_id = ? AND r.id < ? ORDER BY r.id DESC LIMIT ?");
+pub(super) const RUNS_OF_PROFILE: &str = select_runs!(
+    "INDEXED BY runs_of_profile",
+    "r.tenant_id = ? AND r.profile = ? AND r.id < ? ORDER BY r.id DESC LIMIT ?"
+);
 
 impl Sqlite {
     pub(in crate::store) async fn run(&self, tenant: Tenant, run_id: &RunId) -> Result<RunView, StoreError> {

@@ -13,6 +13,9 @@ use crate::store::error::StoreError;
 
 const CHUNK: i64 = 10_000;
 
+pub(super) const RECORDS_OF_PROFILE: &str =
+    "SELECT id, body FROM records INDEXED BY records_of_profile WHERE profile = ? AND id > ? ORDER BY id LIMIT ?";
+
 impl Sqlite {
     pub(in crate::store) async fn scan_records(
         &self,
@@ -22,11 +25,10 @@ impl Sqlite {
     ) -> Result<(), StoreError> {
         let profile = self.profile_row(tenant, id).await?;
         let profile = profile.ok_or_else(|| StoreError::UnknownProfile(id.clone()))?;
-        let text = "SELECT id, body FROM records INDEXED BY records_of_profile WHERE profile = ? AND id > ?
-            ORDER BY id LIMIT ?";
         let mut position = 0_i64;
         loop {
-            let mut rows = sqlx::query(text).bind(profile).bind(position).bind(CHUNK).fetch(&self.readers);
+            let mut rows =
+                sqlx::query(RECORDS_OF_PROFILE).bind(profile).bind(position).bind(CHUNK).fetch(&self.readers);
             let mut taken = 0;
             while let Some(row) = rows.try_next().await? {
                 position = row.try_get(0)?;

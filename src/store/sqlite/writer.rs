@@ -31,6 +31,9 @@ const GROUP_RECORDS: usize = 1_000;
 const GROUP_WRITES: usize = 256;
 /// Without a write for this long the log is emptied.
 const IDLE: Duration = Duration::from_secs(2);
+/// After a failure, and without a write, this is how long until the store is tried again: it must become ready by
+/// itself, since an unready node is sent nothing.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// How the writer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +101,7 @@ impl Writer {
     async fn next_job(&mut self) -> Option<Box<dyn Job>> {
         loop {
             let idle = tokio::time::sleep(IDLE);
+            let failing = self.counters.failing.load(Relaxed);
             tokio::select! {
                 biased;
                 job = self.jobs.recv() => return job,
@@ -107,12 +111,31 @@ impl Writer {
                         self.jobs.close();
                     }
                 }
-                () = idle, if self.checkpoints.log_has_pages() => {
+                () = tokio::time::sleep(TRY_AGAIN), if failing => self.try_again().await,
+                () = idle, if !failing && self.checkpoints.log_has_pages() => {
                     if let Some(db) = self.db.as_mut() {
                         self.checkpoints.empty_log(db).await;
                     }
                 }
             }
+        }
+    }
+
+    /// A small write that changes nothing but goes all the way to the disk.
+    async fn try_again(&mut self) {
+        let attempt = async {
+            let mut db = match self.db.take() {
+                Some(db) => db,
+                None => open::reopen_writer(&self.settings).await?,
+            };
+            let touch = "UPDATE tenants SET profiles_revision = profiles_revision";
+            let outcome = sqlx::query(touch).execute(&mut db).await;
+            self.db = Some(db);
+            outcome.map_err(StoreError::from)
+        };
+        match attempt.await {
+            Ok(_) => self.counters.committed(),
+            Err(error) => self.counters.failed(&error.to_string()),
         }
     }
 

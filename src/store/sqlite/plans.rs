@@ -1,0 +1,37 @@
+//! How SQLite goes about the statements whose cost must not grow with the store: by an index or in the order of rows,
+//! and never by sorting what it found.
+
+use sqlx::{Row, SqlSafeStr, SqlStr};
+
+use super::{Sqlite, placing, profiles, records, reports, results, runs, scan};
+use crate::store::settings::StoreSettings;
+
+async fn plan(store: &Sqlite, statement: &'static str) -> String {
+    let text: SqlStr = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")).into_sql_str();
+    let rows = sqlx::query(text).fetch_all(&store.readers).await.expect("every statement prepares");
+    rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn lists_go_by_index_and_sort_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&StoreSettings::new(folder.path().join("results.db"))).await.unwrap();
+    for (statement, way) in [
+        (records::RECORDS, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"),
+        (records::RECORDS_OF_PROFILE, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (scan::RECORDS_OF_PROFILE, "SEARCH records USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (results::BATCHES_FROM, "SEARCH b USING INTEGER PRIMARY KEY (rowid>?)"),
+        (results::BATCHES_OF_PROFILE, "SEARCH b USING INDEX batches_of_profile (profile=? AND rowid>?)"),
+        (results::BATCHES_OF_RUN, "SEARCH b USING INDEX batches_of_run (run=? AND rowid>?)"),
+        (results::RECORDS_BY_ID, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
+        (runs::RUNS, "SEARCH r USING INDEX runs_of_tenant (tenant_id=? AND rowid<?)"),
+        (runs::RUNS_OF_PROFILE, "SEARCH r USING INDEX runs_of_profile (profile=? AND rowid<?)"),
+        (reports::PAGE, "SEARCH reports USING INTEGER PRIMARY KEY (rowid<?)"),
+        (profiles::PAGE, "SEARCH p USING INDEX sqlite_autoindex_profiles_1 (tenant_id=? AND profile_id>?)"),
+        (placing::FIND_KEYS, "SEARCH records USING COVERING INDEX records_key (profile=? AND key=?)"),
+    ] {
+        let found = plan(&store, statement).await;
+        assert!(found.contains(way), "{statement}\n{found}");
+        assert!(!found.contains("TEMP B-TREE"), "{statement}\n{found}");
+    }
+}
