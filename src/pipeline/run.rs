@@ -18,12 +18,18 @@ use super::request::{self, Filling, Outgoing, shown};
 use super::window::Windows;
 use crate::domain::digest::Digest;
 use crate::domain::run::RunState;
-use crate::profiles::plan::{Mapping, MappingPlan, Plan, Scalar, Until};
+use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan, Scalar, Until};
 
 /// Runs a profile once. Never panics on what a source answers; the outcome says what happened. What the sink has
 /// accepted is right whatever comes after.
 pub async fn run(fetcher: &Fetcher, input: RunInput<'_>, sink: &mut impl Sink) -> RunOutcome {
-    let mut run = Run::new(fetcher, &input);
+    let limits = *input.profile.limits();
+    run_within(fetcher, input, limits, sink).await
+}
+
+/// [`run`] within other limits than the profile's own.
+pub async fn run_within(fetcher: &Fetcher, input: RunInput<'_>, limits: Limits, sink: &mut impl Sink) -> RunOutcome {
+    let mut run = Run::new(fetcher, &input, limits);
     let end = match run.all(sink).await {
         Ok(()) => run.flush(sink).await.err(),
         Err(end @ End::Limit(_)) => run.flush(sink).await.err().or(Some(end)),
@@ -70,6 +76,7 @@ struct Run<'r> {
     fetcher: &'r Fetcher,
     input: &'r RunInput<'r>,
     plan: &'r Plan,
+    limits: Limits,
     mapping: Option<Arc<Mapping>>,
     began: Instant,
     outbox: Outbox,
@@ -83,18 +90,18 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>) -> Self {
+    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>, limits: Limits) -> Self {
         let plan = input.profile.plan();
         let mapping = match &plan.mapping {
             MappingPlan::Ready(mapping) => Some(Arc::clone(mapping)),
             MappingPlan::ByShape(_) => None,
         };
-        let limits = &plan.limits;
         let traffic = Traffic { requests: 0, bytes: 0, max_requests: limits.max_requests, max_bytes: limits.max_bytes };
         Self {
             fetcher,
             input,
             plan,
+            limits,
             mapping,
             began: Instant::now(),
             outbox: Outbox::default(),
@@ -148,12 +155,12 @@ impl<'r> Run<'r> {
             let page = self.page(&request, &given, &mut chain).await?;
             self.send(sink).await?;
             if page.limited {
-                return Err(End::Limit(format!("max_records ({})", self.plan.limits.max_records)));
+                return Err(End::Limit(format!("max_records ({})", self.limits.max_records)));
             }
             let until = self.mapping.as_ref().map_or(&Until::NoNext, |mapping| &mapping.stop.until);
             let Some(next) = pager.advance(&page.facts, until) else { return Ok(()) };
-            if self.pages >= self.plan.limits.max_pages {
-                return Err(End::Limit(format!("max_pages ({})", self.plan.limits.max_pages)));
+            if self.pages >= self.limits.max_pages {
+                return Err(End::Limit(format!("max_pages ({})", self.limits.max_pages)));
             }
             request = match next {
                 NextPage::Params(params) => {
@@ -256,7 +263,7 @@ impl<'r> Run<'r> {
         chain: &mut Chain,
     ) -> Result<PageResult, Trouble> {
         let agent = self.plan.request.user_agent.as_deref();
-        let timeout = self.plan.limits.timeout;
+        let timeout = self.limits.timeout;
         let fetched = self.fetcher.fetch(request, agent, validators, timeout, &mut self.traffic).await;
         let answer = fetched.map_err(|error| self.trouble(error))?;
         match page::judge(&answer, self.plan, validators.is_some(), self.now_ms()) {
@@ -277,11 +284,12 @@ impl<'r> Run<'r> {
     }
 
     fn trouble(&self, error: FetchError) -> Trouble {
-        let limits = &self.plan.limits;
+        let limits = &self.limits;
         match error {
             FetchError::Broken(reason) => Trouble::Again { reason, pause: None },
             FetchError::Refused(message) => Trouble::End(End::failed(message)),
             FetchError::TooLarge => Trouble::End(End::Limit(format!("max_bytes ({})", limits.max_bytes))),
+            FetchError::AllPlayed => Trouble::End(End::Limit("of the saved answers".into())),
             FetchError::NoRequests => Trouble::End(End::Limit(format!("max_requests ({})", limits.max_requests))),
         }
     }
@@ -300,7 +308,7 @@ impl<'r> Run<'r> {
     async fn map(&mut self, answer: &Answer, given: &Given, chain: &mut Chain) -> Result<PageResult, Trouble> {
         let text = page::text(&answer.body)?;
         let mapping = self.mapping_for(text)?;
-        let left = self.plan.limits.max_records.saturating_sub(self.records);
+        let left = self.limits.max_records.saturating_sub(self.records);
         self.outbox.begin();
         let mapped = page::map_rows(text, &mapping, given, &mut self.outbox, left).await;
         let fresh = xxhash_rust::xxh3::xxh3_128(&answer.body);
