@@ -7,6 +7,13 @@
 --   by its profile:        profile_versions, counters, batches, records
 --   by its records:        record_sets (record ids are of one profile)
 
+-- Names this database for ever: what a drone knows of a source's last answer holds only for the store that has it.
+CREATE TABLE identity (
+    store_id TEXT NOT NULL
+) STRICT;
+
+INSERT INTO identity (store_id) VALUES (lower(hex(randomblob(16))));
+
 CREATE TABLE tenants (
     id                INTEGER PRIMARY KEY,
     name              TEXT    NOT NULL UNIQUE,

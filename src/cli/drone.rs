@@ -22,7 +22,7 @@ use crate::telemetry;
 )]
 pub struct Cli {
     /// URL of the gateway.
-    #[arg(long, env = "CONTROL_PLANE")]
+    #[arg(long, env = "CONTROL_PLANE", value_parser = gateway)]
     control_plane: String,
     /// This drone's id; made once and kept in the data folder when absent.
     #[arg(long, env = "DRONE_ID")]
@@ -45,6 +45,17 @@ pub struct Cli {
     /// What to log, such as `info`, or `chartly=debug,warn`.
     #[arg(long, env = "CHARTLY_LOG", default_value = super::DEFAULT_LOG)]
     log: String,
+}
+
+fn gateway(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| format!("{error}; expected http(s)://host:port"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err("expected http(s)://host:port".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        return Err("only scheme, host, port and path; the key goes into REGISTRY_API_KEY".into());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

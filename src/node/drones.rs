@@ -14,7 +14,6 @@ use crate::clients::ControlPlane;
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
 use crate::pipeline::FetchSettings;
-use crate::pipeline::fetch::Network;
 use crate::runtime::{Clock, DrainSequence, Root};
 use crate::settings::{DroneSettings, Settings};
 use crate::store::SpoolSettings;
@@ -131,21 +130,10 @@ fn spool(settings: &DroneSettings, data_dir: &Path) -> SpoolSettings {
 }
 
 fn fetch_settings(settings: &DroneSettings) -> Result<FetchSettings, StartError> {
-    let wrong = |what: &str, text: &str, expected: &str| {
-        StartError::Other(format!("drone.{what}: {text:?}; expected {expected}"))
-    };
-    let network = |text: &String| {
-        Network::parse(text).map_err(|_| wrong("allow_private", text, "an address or a network such as 192.168.7.0/24"))
-    };
-    let rewrite = |text: &String| match text.split_once('=') {
-        Some((host, base)) if base.starts_with("http") => Ok((host.to_owned(), base.to_owned())),
-        _ => Err(wrong("rewrite", text, "host=URL, such as api.example.org=http://127.0.0.1:8799/example")),
-    };
-    Ok(FetchSettings {
-        allow_private: settings.allow_private.iter().map(network).collect::<Result<_, _>>()?,
-        rewrite: settings.rewrite.iter().map(rewrite).collect::<Result<_, _>>()?,
+    let of_process = FetchSettings {
         user_agent: settings.user_agent.clone(),
         max_connections: settings.max_concurrency.max(1) * 2,
         ..FetchSettings::default()
-    })
+    };
+    of_process.reaching(&settings.allow_private, &settings.rewrite).map_err(StartError::Other)
 }

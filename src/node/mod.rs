@@ -8,6 +8,7 @@ mod roles;
 mod signals;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::actors::drone::Drone;
 use crate::http::{Elsewhere, Phase, Surface};
 use crate::runtime::{DrainSequence, OnGiveUp, Periodic, Place, Root};
 use crate::settings::{Role, Settings};
-use crate::store::{Store, StoreSettings};
+use crate::store::{FileLock, Store, StoreSettings};
 use crate::telemetry;
 
 pub use drones::StandaloneDrone;
@@ -41,6 +42,7 @@ pub struct Node {
     address: SocketAddr,
     key: AdminKey,
     phase: watch::Sender<Phase>,
+    _locks: Vec<FileLock>,
 }
 
 impl Node {
@@ -49,7 +51,8 @@ impl Node {
         let begun = Instant::now();
         let data_dir = settings.node.data_dir.clone();
         let unusable = |error| StartError::DataFolder { path: data_dir.clone(), error };
-        std::fs::create_dir_all(&data_dir).map_err(unusable)?;
+        create_private(&data_dir).map_err(unusable)?;
+        let locks = lock_roles(&settings)?;
         let key = AdminKey::find(settings.api_key.as_ref(), &data_dir).map_err(unusable)?;
 
         let root = Root::new();
@@ -87,9 +90,9 @@ impl Node {
         }
 
         let drones = drones::embed(&root, &settings, address, &key.key).await?;
-        phase.send_replace(Phase::Serving);
-        tracing::info!(%address, roles = %settings.node.roles, started_ms = begun.elapsed().as_millis(), "ready");
-        Ok(Self { root, settings, local, store, drones, server, address, key, phase })
+        announce(&root, &local, phase.clone(), begun);
+        tracing::info!(%address, roles = %settings.node.roles, "listening");
+        Ok(Self { root, settings, local, store, drones, server, address, key, phase, _locks: locks })
     }
 
     pub fn url(&self) -> String {
@@ -182,6 +185,34 @@ fn keep_metrics(root: &Root) -> Result<(), StartError> {
         })
     });
     Ok(())
+}
+
+/// The data folder is for its owner only: it holds the key and what was fetched.
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Each role of a data folder runs once: two coordinators would place every profile twice.
+fn lock_roles(settings: &Settings) -> Result<Vec<FileLock>, StartError> {
+    let roles = settings.node.roles.iter().filter(|role| role.needs_store());
+    let locks = roles.map(|role| FileLock::take(settings.node.data_dir.join(format!("{role}.lock"))));
+    Ok(locks.collect::<Result<_, _>>()?)
+}
+
+/// Says "ready" when every role that runs here has loaded its state and answers.
+fn announce(root: &Root, local: &roles::Local, phase: watch::Sender<Phase>, begun: Instant) {
+    let local = local.clone();
+    root.spawn(&Place::current(), "readiness", OnGiveUp::Contain, move || async move {
+        local.answer().await;
+        phase.send_if_modified(|now| {
+            let starting = *now == Phase::Starting;
+            if starting {
+                *now = Phase::Serving;
+            }
+            starting
+        });
+        tracing::info!(started_ms = begun.elapsed().as_millis(), "ready");
+    });
 }
 
 /// Runs the server as a supervised task: one that ends by itself ends the node.

@@ -11,7 +11,14 @@ use crate::actors::{
     Aggregator, Clients, Coordinator, Events, Registry, Reporter, aggregator, coordinator, registry, reporter,
 };
 use crate::clients::{Client, Peer};
-use crate::runtime::{Clock, DrainSequence, Handle, Policy, Root};
+use crate::domain::ids::TenantId;
+use crate::protocol::aggregator::GetSummary;
+use crate::protocol::call::Call;
+use crate::protocol::coordinator::GetDroneStats;
+use crate::protocol::paging::PageRequest;
+use crate::protocol::registry::ListBrokenFiles;
+use crate::protocol::reporter::ListReports;
+use crate::runtime::{AskError, Clock, DrainSequence, Handle, Policy, Root};
 use crate::settings::{Role, Settings};
 use crate::store::Store;
 
@@ -94,6 +101,23 @@ fn wire<A: actix::Actor>(local: Option<&Handle<A>>, remote: impl FnOnce() -> Pee
 }
 
 impl Local {
+    /// Returns when every role that runs here answers: each loads its state before its first message.
+    pub async fn answer(&self) {
+        let tenant = TenantId::default;
+        if let Some(registry) = &self.registry {
+            until_answered(registry, || ListBrokenFiles { tenant: tenant() }).await;
+        }
+        if let Some(aggregator) = &self.aggregator {
+            until_answered(aggregator, || GetSummary { tenant: tenant() }).await;
+        }
+        if let Some(coordinator) = &self.coordinator {
+            until_answered(coordinator, || GetDroneStats { tenant: tenant() }).await;
+        }
+        if let Some(reporter) = &self.reporter {
+            until_answered(reporter, || ListReports { tenant: tenant(), page: PageRequest::default() }).await;
+        }
+    }
+
     /// Adds the roles' ordered stop: those that others write to come last.
     #[must_use]
     pub fn drain(self, sequence: DrainSequence, each: Duration) -> DrainSequence {
@@ -101,6 +125,20 @@ impl Local {
         let sequence = step(sequence, "coordinator", self.coordinator, each);
         let sequence = step(sequence, "aggregator", self.aggregator, each);
         step(sequence, "registry", self.registry, each)
+    }
+}
+
+async fn until_answered<A, M>(handle: &Handle<A>, message: impl Fn() -> M)
+where
+    A: actix::Actor<Context = actix::Context<A>> + actix::Handler<M>,
+    M: Call,
+{
+    // A handle that is down belongs to a node that stops.
+    while let Err(error) = handle.ask(message()).await {
+        if error == AskError::Down {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Registered {
     pub lease_ms: u64,
     /// Unix milliseconds by the coordinator's clock.
     pub server_ms: i64,
+    /// Names the store. What a drone knows of a source's last answer holds only for the store that has it.
+    #[serde(default)]
+    pub store_id: String,
 }
 
 /// A sign of life.
@@ -123,6 +126,9 @@ pub struct DroneStats {
     /// Enabled profiles that no live drone can run.
     pub unassigned_profiles: u32,
     pub pending_run_requests: u32,
+    /// Live drones whose clock is more than five minutes off.
+    #[serde(default)]
+    pub skewed_clocks: u32,
 }
 
 /// Which drone a run-now request went to.
@@ -149,6 +155,9 @@ pub struct Heartbeat {
 pub struct GetWork {
     pub tenant: TenantId,
     pub drone_id: DroneId,
+    /// Where this is still the revision, the answer is that with empty lists: asking often costs nothing.
+    #[serde(default)]
+    pub seen: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

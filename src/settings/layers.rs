@@ -116,6 +116,12 @@ mod tests {
     }
 
     #[test]
+    fn a_short_key_is_a_fault_of_the_settings() {
+        let short = with(&[("REGISTRY_API_KEY", "k")], vec![]).unwrap_err().to_string();
+        assert!(short.contains("REGISTRY_API_KEY") && !short.contains("\"k\""), "{short}");
+    }
+
+    #[test]
     fn the_key_never_shows() {
         let settings = with(&[("REGISTRY_API_KEY", "very-secret")], vec![]).unwrap();
         assert!(!format!("{settings:?}").contains("very-secret"));

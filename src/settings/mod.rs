@@ -6,12 +6,15 @@ mod roles;
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use thiserror::Error;
 
 pub use layers::{Overrides, load};
 pub use roles::{Role, RoleSet};
+
+/// Shorter keys can be guessed.
+const MIN_KEY_CHARS: usize = 8;
 
 /// All settings of a process.
 #[derive(Debug, Clone, Deserialize)]
@@ -136,6 +139,14 @@ impl Settings {
             let expected =
                 "0 without the gateway role: a drone speaks to the gateway (run chartly-drone --control-plane URL)";
             return invalid("node.drones", self.node.drones.to_string(), expected);
+        }
+        let short = |key: &SecretString| key.expose_secret().chars().count() < MIN_KEY_CHARS;
+        if self.api_key.as_ref().is_some_and(short) {
+            return invalid(
+                "REGISTRY_API_KEY",
+                "too short".into(),
+                "at least 8 characters, so that it cannot be guessed",
+            );
         }
         for (key, value) in [
             ("http.rate_per_second", u64::from(self.http.rate_per_second)),

@@ -76,6 +76,13 @@ impl Store {
         }
     }
 
+    /// Names this database for ever; a new one has another name.
+    pub async fn store_id(&self) -> Result<String, StoreError> {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.store_id().await,
+        }
+    }
+
     /// Name and version of the engine, such as `SQLite 3.51.3`.
     pub async fn engine_version(&self) -> Result<String, StoreError> {
         match &self.0 {

@@ -1,6 +1,8 @@
 //! What a drone has fetched and not yet delivered, on disk: a small database of its own, bounded in bytes and in age.
 //! At a bound the oldest batches go, and the caller is told how many. Beside the batches stands one note for each
-//! profile (such as the validators of the last answer), written together with the batch it speaks of.
+//! profile (such as the validators of the last answer). A note travels with the batch it speaks of: it holds for good
+//! only when that batch was acknowledged, and goes with any batch of its profile that is lost, so that nothing is taken
+//! for known that the store never got.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,12 +28,16 @@ const PAGES_GIVEN_BACK: &str = "PRAGMA incremental_vacuum(256)";
 
 const SCHEMA: &str = "
 CREATE TABLE batches (
-    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
-    pushed_ms INTEGER NOT NULL,
-    bytes     INTEGER NOT NULL,
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    profile_id TEXT    NOT NULL,
+    pushed_ms  INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    -- What holds once this batch is acknowledged.
+    note       TEXT,
     -- JSON of a batch, zstd.
-    body      BLOB    NOT NULL
+    body       BLOB    NOT NULL
 ) STRICT;
+CREATE INDEX batches_of_profile ON batches (profile_id);
 CREATE TABLE notes (
     profile_id TEXT PRIMARY KEY,
     note       TEXT NOT NULL
@@ -43,6 +49,10 @@ CREATE TABLE totals (
     dropped INTEGER NOT NULL
 ) STRICT;
 INSERT INTO totals (batches, bytes, dropped) VALUES (0, 0, 0);
+-- The store that the notes hold for.
+CREATE TABLE store (
+    store_id TEXT NOT NULL
+) STRICT;
 PRAGMA user_version = 1;
 ";
 
@@ -119,8 +129,14 @@ impl Spool {
         Ok(Self { db: Mutex::new(db), max_bytes, max_age_ms, _lock: lock })
     }
 
-    /// Keeps a batch (its JSON) and, in the same transaction, the profile's note. `Ok` means it is on disk.
-    pub async fn push(&self, body: &[u8], note: Option<(&ProfileId, &str)>, now_ms: i64) -> Result<Pushed, StoreError> {
+    /// Keeps a batch of a profile (its JSON), with the note that holds once it is acknowledged. `Ok` means it is on disk.
+    pub async fn push(
+        &self,
+        profile: &ProfileId,
+        body: &[u8],
+        note: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Pushed, StoreError> {
         let failed = |error| StoreError::Engine(format!("compressing a batch: {error}"));
         let zstd = zstd::bulk::compress(body, ZSTD_LEVEL).map_err(failed)?;
         let bytes = zstd.len() as u64;
@@ -130,33 +146,34 @@ impl Spool {
         let mut db = self.db.lock().await;
         let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
         let dropped = self.make_room(&mut transaction, bytes, now_ms).await?;
-        let insert = sqlx::query("INSERT INTO batches (pushed_ms, bytes, body) VALUES (?, ?, ?)");
-        let insert = insert.bind(now_ms).bind(bytes.cast_signed()).bind(zstd);
+        let insert =
+            sqlx::query("INSERT INTO batches (profile_id, pushed_ms, bytes, note, body) VALUES (?, ?, ?, ?, ?)");
+        let insert = insert.bind(profile.as_str()).bind(now_ms).bind(bytes.cast_signed()).bind(note).bind(zstd);
         let seq = insert.execute(&mut *transaction).await?.last_insert_rowid();
         let totals = sqlx::query("UPDATE totals SET batches = batches + 1, bytes = bytes + ?");
         totals.bind(bytes.cast_signed()).execute(&mut *transaction).await?;
-        if let Some((profile, note)) = note {
-            let text = "INSERT INTO notes (profile_id, note) VALUES (?, ?)
-                ON CONFLICT (profile_id) DO UPDATE SET note = excluded.note";
-            sqlx::query(text).bind(profile.as_str()).bind(note).execute(&mut *transaction).await?;
-        }
         transaction.commit().await?;
         Ok(Pushed { seq, dropped })
     }
 
-    /// The oldest batches, at most `max` of them.
-    pub async fn peek(&self, max: u32) -> Result<Vec<Spooled>, StoreError> {
+    /// The oldest batches after `after`, at most `max` of them.
+    pub async fn peek(&self, after: i64, max: u32) -> Result<Vec<Spooled>, StoreError> {
         let mut db = self.db.lock().await;
-        let query = sqlx::query("SELECT seq, body FROM batches ORDER BY seq LIMIT ?").bind(max);
+        let query = sqlx::query("SELECT seq, body FROM batches WHERE seq > ? ORDER BY seq LIMIT ?");
+        let query = query.bind(after).bind(max);
         let rows = query.fetch_all(&mut *db).await?;
         rows.iter().map(|row| Ok(Spooled { seq: row.try_get(0)?, zstd: row.try_get(1)? })).collect()
     }
 
-    /// Forgets batches that were delivered, or refused for good. Unknown ones are passed over.
-    pub async fn remove(&self, seqs: &[i64]) -> Result<(), StoreError> {
+    /// Forgets batches that were acknowledged; their notes hold from now on. Unknown ones are passed over.
+    pub async fn acknowledged(&self, seqs: &[i64]) -> Result<(), StoreError> {
         let mut db = self.db.lock().await;
         let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
         for seq in seqs {
+            let text = "INSERT INTO notes (profile_id, note)
+                SELECT profile_id, note FROM batches WHERE seq = ? AND note IS NOT NULL
+                ON CONFLICT (profile_id) DO UPDATE SET note = excluded.note";
+            sqlx::query(text).bind(seq).execute(&mut *transaction).await?;
             remove_one(&mut transaction, *seq).await?;
         }
         transaction.commit().await?;
@@ -164,11 +181,40 @@ impl Spool {
         Ok(())
     }
 
-    /// The note that was pushed last for this profile.
+    /// Gives up a batch that was refused for good: it counts as dropped.
+    pub async fn refused(&self, seq: i64) -> Result<(), StoreError> {
+        let mut db = self.db.lock().await;
+        let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+        lose_one(&mut transaction, seq).await?;
+        sqlx::query("UPDATE totals SET dropped = dropped + 1").execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The latest note of this profile: of a batch that waits, else of the last that was acknowledged.
     pub async fn note(&self, profile: &ProfileId) -> Result<Option<String>, StoreError> {
         let mut db = self.db.lock().await;
-        let query = sqlx::query("SELECT note FROM notes WHERE profile_id = ?").bind(profile.as_str());
-        Ok(query.fetch_optional(&mut *db).await?.map(|row| row.try_get(0)).transpose()?)
+        let text = "SELECT coalesce(
+            (SELECT note FROM batches WHERE profile_id = ?1 AND note IS NOT NULL ORDER BY seq DESC LIMIT 1),
+            (SELECT note FROM notes WHERE profile_id = ?1))";
+        Ok(sqlx::query(text).bind(profile.as_str()).fetch_one(&mut *db).await?.try_get(0)?)
+    }
+
+    /// Says which store the batches go to. Notes of another one are forgotten: it may lack what they speak of.
+    pub async fn goes_to(&self, store_id: &str) -> Result<(), StoreError> {
+        let mut db = self.db.lock().await;
+        let known: Option<String> = sqlx::query_scalar("SELECT store_id FROM store").fetch_optional(&mut *db).await?;
+        if known.as_deref() == Some(store_id) {
+            return Ok(());
+        }
+        let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+        if known.is_some() {
+            sqlx::query("DELETE FROM notes").execute(&mut *transaction).await?;
+            sqlx::query("UPDATE batches SET note = NULL").execute(&mut *transaction).await?;
+        }
+        sqlx::query("DELETE FROM store").execute(&mut *transaction).await?;
+        sqlx::query("INSERT INTO store (store_id) VALUES (?)").bind(store_id).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
     }
 
     pub async fn stats(&self) -> Result<SpoolStats, StoreError> {
@@ -196,7 +242,7 @@ impl Spool {
             if fits && !is_old {
                 break;
             }
-            remove_one(db, seq).await?;
+            lose_one(db, seq).await?;
             dropped += 1;
         }
         if dropped > 0 {
@@ -214,6 +260,13 @@ async fn remove_one(db: &mut SqliteConnection, seq: i64) -> Result<(), StoreErro
     let totals = sqlx::query("UPDATE totals SET batches = batches - 1, bytes = bytes - ?");
     totals.bind(bytes).execute(db).await?;
     Ok(())
+}
+
+/// Removes a batch that will never be stored. No later note of its profile holds then.
+async fn lose_one(db: &mut SqliteConnection, seq: i64) -> Result<(), StoreError> {
+    let text = "UPDATE batches SET note = NULL WHERE profile_id = (SELECT profile_id FROM batches WHERE seq = ?)";
+    sqlx::query(text).bind(seq).execute(&mut *db).await?;
+    remove_one(db, seq).await
 }
 
 async fn prepare(settings: &SpoolSettings) -> Result<SqliteConnection, StoreError> {
@@ -280,7 +333,7 @@ mod tests {
     }
 
     async fn waiting(spool: &Spool) -> Vec<Vec<u8>> {
-        let batches = spool.peek(1_000).await.unwrap();
+        let batches = spool.peek(0, 1_000).await.unwrap();
         batches.iter().map(|batch| zstd::bulk::decompress(&batch.zstd, 1 << 20).unwrap()).collect()
     }
 
@@ -291,17 +344,42 @@ mod tests {
         let spool = Spool::open(&settings).await.unwrap();
         for number in 0..3 {
             let note = format!("{{\"etag\":\"{number}\"}}");
-            spool.push(&[number; 100], Some((&profile("p"), &note)), 5).await.unwrap();
+            spool.push(&profile("p"), &[number; 100], Some(&note), 5).await.unwrap();
         }
         drop(spool);
         let spool = reopen(&settings).await;
         assert_eq!(waiting(&spool).await, [vec![0; 100], vec![1; 100], vec![2; 100]]);
         assert_eq!(spool.note(&profile("p")).await.unwrap().as_deref(), Some("{\"etag\":\"2\"}"));
         assert_eq!(spool.note(&profile("q")).await.unwrap(), None);
-        let first = spool.peek(1).await.unwrap()[0].seq;
-        spool.remove(&[first, 99]).await.unwrap();
+        let first = spool.peek(0, 1).await.unwrap()[0].seq;
+        spool.acknowledged(&[first, 99]).await.unwrap();
         let stats = spool.stats().await.unwrap();
         assert_eq!((stats.batches, stats.dropped, stats.oldest_ms), (2, 0, Some(5)));
+    }
+
+    #[tokio::test]
+    async fn a_note_holds_for_what_was_stored_and_for_that_store_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings { max_bytes: 5_000, ..SpoolSettings::new(folder.path().join("s.db")) };
+        let spool = Spool::open(&settings).await.unwrap();
+        let (p, q) = (profile("p"), profile("q"));
+        spool.goes_to("one").await.unwrap();
+        let first = spool.push(&p, b"first", Some("n1"), 0).await.unwrap().seq;
+        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n1"), "while it waits, it is what was fetched last");
+        spool.acknowledged(&[first]).await.unwrap();
+        spool.push(&p, &body(1, 2_000), None, 0).await.unwrap();
+        spool.push(&p, b"second", Some("n2"), 0).await.unwrap();
+        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n2"));
+        // The first part of the run is lost at the bound: the source must not be taken for known.
+        assert_eq!(spool.push(&q, &body(2, 4_000), None, 0).await.unwrap().dropped, 1);
+        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n1"));
+        spool.goes_to("one").await.unwrap();
+        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n1"));
+        spool.goes_to("another").await.unwrap();
+        assert_eq!(spool.note(&p).await.unwrap(), None);
+        let waiting_seq = spool.peek(0, 1).await.unwrap()[0].seq;
+        spool.refused(waiting_seq).await.unwrap();
+        assert_eq!(spool.stats().await.unwrap().dropped, 2);
     }
 
     /// The connection's thread lets the file go a moment after the drop, and the lock with the spool.
@@ -316,13 +394,13 @@ mod tests {
         let spool = Spool::open(&settings).await.unwrap();
         let mut dropped = 0;
         for number in 0..10 {
-            dropped += spool.push(&body(number + 7, 2_000), None, number as i64).await.unwrap().dropped;
+            dropped += spool.push(&profile("p"), &body(number + 7, 2_000), None, number as i64).await.unwrap().dropped;
         }
         let stats = spool.stats().await.unwrap();
         assert_eq!(dropped, stats.dropped);
         assert!(stats.bytes <= 10_000 && stats.batches + dropped == 10 && dropped >= 5, "{stats:?}");
         assert_eq!(waiting(&spool).await.last(), Some(&body(16, 2_000)));
-        let refused = spool.push(&body(1, 20_000), None, 11).await;
+        let refused = spool.push(&profile("p"), &body(1, 20_000), None, 11).await;
         assert!(matches!(refused, Err(StoreError::TooLarge { max_bytes: 10_000, .. })), "{refused:?}");
         assert_eq!(spool.stats().await.unwrap().batches, stats.batches, "a refused push drops nothing");
     }
@@ -332,9 +410,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = SpoolSettings { max_age_ms: 1_000, ..SpoolSettings::new(folder.path().join("s.db")) };
         let spool = Spool::open(&settings).await.unwrap();
-        spool.push(b"old", None, 0).await.unwrap();
-        spool.push(b"young", None, 600).await.unwrap();
-        let pushed = spool.push(b"new", None, 1_500).await.unwrap();
+        spool.push(&profile("p"), b"old", None, 0).await.unwrap();
+        spool.push(&profile("p"), b"young", None, 600).await.unwrap();
+        let pushed = spool.push(&profile("p"), b"new", None, 1_500).await.unwrap();
         assert_eq!(pushed.dropped, 1);
         assert_eq!(waiting(&spool).await, [b"young".to_vec(), b"new".to_vec()]);
     }
@@ -359,15 +437,15 @@ mod tests {
         let settings = SpoolSettings::new(folder.path().join("s.db"));
         let spool = Spool::open(&settings).await.unwrap();
         for number in 0..100 {
-            spool.push(&body(number, 50_000), None, 0).await.unwrap();
+            spool.push(&profile("p"), &body(number, 50_000), None, 0).await.unwrap();
         }
         loop {
-            let batches = spool.peek(10).await.unwrap();
+            let batches = spool.peek(0, 10).await.unwrap();
             if batches.is_empty() {
                 break;
             }
             let seqs: Vec<i64> = batches.iter().map(|batch| batch.seq).collect();
-            spool.remove(&seqs).await.unwrap();
+            spool.acknowledged(&seqs).await.unwrap();
         }
         spool.close().await;
         let length = std::fs::metadata(&settings.path).unwrap().len();

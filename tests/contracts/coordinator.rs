@@ -48,7 +48,7 @@ async fn put_seen(side: &Side, said: &mut Answers, name: &str) {
 }
 
 async fn work(side: &Side, said: &mut Answers, name: &str) -> Work {
-    said.ask(&side.clients.coordinator, GetWork { tenant: tenant(), drone_id: drone(name) }).await.unwrap()
+    said.ask(&side.clients.coordinator, GetWork { tenant: tenant(), drone_id: drone(name), seen: None }).await.unwrap()
 }
 
 pub async fn register(side: &Side, said: &mut Answers) {
@@ -103,7 +103,7 @@ pub async fn heartbeat(side: &Side, said: &mut Answers) {
 
 pub async fn get_work(side: &Side, said: &mut Answers) {
     let coordinator = &side.clients.coordinator;
-    let unknown = GetWork { tenant: tenant(), drone_id: drone("d1") };
+    let unknown = GetWork { tenant: tenant(), drone_id: drone("d1"), seen: None };
     let fault = said.refused(coordinator, unknown, Code::UnknownDrone, &[]).await;
     assert!(fault.detail.contains("d1"), "{fault}");
     join(side, said, "d1").await;

@@ -136,3 +136,83 @@ async fn a_failing_source_says_why_and_holds_up_no_other() {
     assert!(run["state"] == "failed" && run["error"].as_str().unwrap().contains("doctype"), "{run}");
     assert_eq!(ended_runs(&node.url, "good", 1).await[0]["state"], json!("succeeded"));
 }
+
+#[actix_web::test]
+async fn a_new_store_gets_what_an_old_one_had() {
+    let source = Source::start(|asked, _| {
+        let mut reply = Reply::json(rows(7));
+        reply.headers.push(("ETag".into(), "\"v1\"".into()));
+        if header(asked, "if-none-match") == Some("\"v1\"") {
+            (reply.status, reply.body) = (304, Vec::new());
+        }
+        reply
+    });
+    let Setup { folder, mut node, drone: _drone } = setup().await;
+    let port = node.url.rsplit(':').next().unwrap().to_owned();
+    put_profile(&node.url, &profile("kept", &source.url(), "max_records: 100")).await;
+    ended_runs(&node.url, "kept", 1).await;
+    node.terminate(Duration::from_secs(20));
+
+    let data = folder.path().join("another");
+    let args = ["serve", "--port", &port, "--drones", "0", "--data-dir", data.to_str().unwrap()];
+    let node = Process::chartly(&args, &[("REGISTRY_API_KEY", crate::support::KEY)]);
+    put_profile(&node.url, &profile("kept", &source.url(), "max_records: 100")).await;
+    until("the coordinator knows the drone and the profile", SOON, async || {
+        let stats = get(&format!("{}/api/drones/stats", node.url)).await.json();
+        (stats["online"] == json!(1) && stats["assigned_profiles"] == json!(1)).then_some(())
+    })
+    .await;
+    run_now(&node.url, "kept").await;
+    until("the records are in the new store", SOON, async || {
+        (records(&node.url, "kept").await.len() == 7).then_some(())
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn batches_of_a_profile_that_is_away_wait_for_it() {
+    let source = Source::start(|_, _| Reply::json(rows(5)));
+    let Setup { folder, mut node, drone: _drone } = setup().await;
+    let port = node.url.rsplit(':').next().unwrap().to_owned();
+    put_profile(&node.url, &profile("warm", &source.url(), "max_records: 100")).await;
+    ended_runs(&node.url, "warm", 1).await;
+    let often = profile("away", &source.url(), "max_records: 100").replace("30d", "1s");
+    put_profile(&node.url, &often).await;
+    ended_runs(&node.url, "away", 1).await;
+    node.terminate(Duration::from_secs(20));
+    let at_stop = source.count();
+    until("the drone goes on alone", SOON, async || (source.count() >= at_stop + 2).then_some(())).await;
+
+    // A control plane that does not know the profile yet, as when its folder is not mounted.
+    let data = folder.path().join("empty");
+    let args = ["serve", "--port", &port, "--drones", "0", "--data-dir", data.to_str().unwrap()];
+    let node = Process::chartly(&args, &[("REGISTRY_API_KEY", crate::support::KEY)]);
+    until("the drone is back, its batches wait", SOON, async || {
+        let drone = get(&format!("{}/api/drones/d1", node.url)).await.json();
+        (drone["spooled"].as_u64()? >= 2).then_some(())
+    })
+    .await;
+    put_profile(&node.url, &often).await;
+    until("what waited is stored", Duration::from_secs(60), async || {
+        (records(&node.url, "away").await.len() == 5).then_some(())
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_pause_during_a_run_starts_no_second_one_beside_it() {
+    let source = Source::start(|_, _| Reply::json(rows(1)).after(Duration::from_secs(4)));
+    let Setup { node, drone: _drone, folder: _folder } = setup().await;
+    put_profile(&node.url, &profile("slow", &source.url(), "max_records: 100")).await;
+    until("the run has begun", SOON, async || (source.count() == 1).then_some(())).await;
+    let pause = |verb: &'static str| {
+        let url = format!("{}/api/profiles/slow:{verb}", node.url);
+        async move { assert_eq!(post(&url, &json!({})).await.status, 200) }
+    };
+    pause("pause").await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    pause("resume").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(source.count(), 1, "the first run is still on");
+    ended_runs(&node.url, "slow", 1).await;
+}

@@ -118,3 +118,55 @@ async fn a_version_put_by_the_api_survives_a_restart_beside_its_file() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn what_happens_to_files_while_the_node_is_down_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (profiles, data) = (folder.path().join("profiles"), folder.path().join("node"));
+    std::fs::create_dir_all(&profiles).unwrap();
+    for name in ["stays", "goes"] {
+        std::fs::write(profiles.join(format!("{name}.yaml")), yaml(name, name)).unwrap();
+    }
+    let start = || Process::serve(&data, &["--drones", "0", "--profiles-dir", profiles.to_str().unwrap()]);
+    let mut node = start();
+    assert!(named(&node.url, "goes").await.is_some());
+    node.terminate(Duration::from_secs(20));
+    std::fs::remove_file(profiles.join("goes.yaml")).unwrap();
+    let mut node = start();
+    assert!(named(&node.url, "stays").await.is_some());
+    assert!(named(&node.url, "goes").await.is_none());
+    node.terminate(Duration::from_secs(20));
+
+    // An empty folder is more likely not mounted than emptied.
+    std::fs::rename(profiles.join("stays.yaml"), folder.path().join("stays.yaml")).unwrap();
+    let node = start();
+    assert!(named(&node.url, "stays").await.is_some());
+    assert!(get(&format!("{}/api/status", node.url)).await.text().contains("holds no profile"));
+}
+
+#[actix_web::test]
+async fn a_pipe_and_a_renamed_file_do_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let profiles = folder.path().join("profiles");
+    std::fs::create_dir_all(&profiles).unwrap();
+    std::fs::write(profiles.join("a.yaml"), yaml("a", "first")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(profiles.join("pipe.yaml")).status();
+    assert!(made.unwrap().success());
+    let dir = profiles.to_str().unwrap();
+    let node = Process::serve(&folder.path().join("node"), &["--drones", "0", "--profiles-dir", dir]);
+    assert!(named(&node.url, "a").await.is_some(), "the pipe is passed over");
+    assert_eq!(post(&format!("{}/api/profiles/a:pause", node.url), &json!({})).await.status, 200);
+    std::fs::rename(profiles.join("a.yaml"), profiles.join("b.yaml")).unwrap();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(named(&node.url, "a").await.unwrap()["paused"], json!(true), "a renamed file stays paused");
+}
+
+#[actix_web::test]
+async fn a_second_node_on_the_same_data_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _node = Process::serve(folder.path(), &["--drones", "0"]);
+    let data = folder.path().to_str().unwrap();
+    let args = ["serve", "--port", "0", "--drones", "0", "--data-dir", data];
+    let mut second = Process::start(env!("CARGO_BIN_EXE_chartly"), &args, &[("REGISTRY_API_KEY", KEY)]);
+    assert_eq!(second.wait(SOON).code(), Some(74), "{}", second.output());
+}

@@ -29,7 +29,8 @@ impl Handler<Register> for Coordinator {
             let server_ms = actor.now_ms();
             let change = actor.fleet(&tenant)?.register(&hello, server_ms);
             actor.tell(change);
-            Ok(Registered { heartbeat_ms: actor.seed.heartbeat_ms, lease_ms: actor.seed.lease_ms, server_ms })
+            let (heartbeat_ms, lease_ms) = (actor.seed.heartbeat_ms, actor.seed.lease_ms);
+            Ok(Registered { heartbeat_ms, lease_ms, server_ms, store_id: actor.store_id.clone() })
         }))
     }
 }
@@ -127,7 +128,7 @@ macro_rules! looks {
 }
 
 looks! {
-    GetWork => |fleet, message| fleet.work(&message.drone_id);
+    GetWork => |fleet, message| fleet.work(&message.drone_id, message.seen);
     GetDrone => |fleet, message| fleet.view(&message.drone_id);
     GetDroneStats => |fleet, message| Ok(fleet.stats());
     ListDrones => |fleet, message| list(fleet, &message);

@@ -209,9 +209,13 @@ impl Fleet {
         }
     }
 
-    pub(super) fn work(&self, drone_id: &DroneId) -> Result<Work, Fault> {
+    /// What a drone should do; empty lists where it has `seen` this revision.
+    pub(super) fn work(&self, drone_id: &DroneId, seen: Option<u64>) -> Result<Work, Fault> {
         if !self.drones.contains_key(drone_id) {
             return Err(unknown(drone_id));
+        }
+        if seen == Some(self.revision) {
+            return Ok(Work { revision: self.revision, assignments: Vec::new(), run_now: Vec::new() });
         }
         let mine = |profile: &ProfileId| self.placed.get(profile) == Some(drone_id);
         let assignments = self.profiles.iter().filter(|(profile, _)| mine(profile));

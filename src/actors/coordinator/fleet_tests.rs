@@ -37,15 +37,15 @@ fn a_drone_that_falls_silent_loses_its_work_within_the_lease() {
     fleet.beat(&beat(1), 20_000);
     let changes = fleet.look(30_000);
     assert_eq!(changes, [Change { drone_id: drone(2), state: DroneState::Offline }]);
-    assert_eq!(fleet.work(&drone(1)).unwrap().assignments.len(), 20);
-    assert!(fleet.work(&drone(2)).unwrap().assignments.is_empty());
+    assert_eq!(fleet.work(&drone(1), None).unwrap().assignments.len(), 20);
+    assert!(fleet.work(&drone(2), None).unwrap().assignments.is_empty());
 }
 
 #[test]
 fn an_unknown_drone_is_told_to_register_again() {
     let mut fleet = Fleet::new(LEASE_MS, 1);
     assert!(!fleet.beat(&beat(1), 0).0.known);
-    assert_eq!(fleet.work(&drone(1)).unwrap_err().code, Code::UnknownDrone);
+    assert_eq!(fleet.work(&drone(1), None).unwrap_err().code, Code::UnknownDrone);
 }
 
 #[test]
@@ -66,12 +66,12 @@ fn a_run_request_stays_until_it_was_carried_out() {
     assert_eq!(fleet.may_run(&profile(9)).unwrap_err().code, Code::UnknownProfile);
     let asked = fleet.add_request(7, &profile(1));
     assert_eq!(asked.drone_id, Some(drone(1)));
-    assert_eq!(fleet.work(&drone(1)).unwrap().run_now.len(), 1);
+    assert_eq!(fleet.work(&drone(1), None).unwrap().run_now.len(), 1);
     // Asked again by a drone that lost the first answer: it is still there.
-    assert_eq!(fleet.work(&drone(1)).unwrap().run_now.len(), 1);
+    assert_eq!(fleet.work(&drone(1), None).unwrap().run_now.len(), 1);
     assert_eq!(fleet.open_requests(&[7, 8]), [7]);
     fleet.finish_requests(&[7]);
-    assert!(fleet.work(&drone(1)).unwrap().run_now.is_empty());
+    assert!(fleet.work(&drone(1), None).unwrap().run_now.is_empty());
 }
 
 #[test]
@@ -84,14 +84,25 @@ fn requests_of_a_removed_profile_are_named() {
 }
 
 #[test]
+fn asking_again_for_what_was_seen_costs_no_list() {
+    let mut fleet = Fleet::new(LEASE_MS, 1);
+    fleet.set_profiles(profiles(0..10));
+    fleet.register(&hello(1), 0);
+    let work = fleet.work(&drone(1), None).unwrap();
+    assert_eq!(work.assignments.len(), 10);
+    assert!(fleet.work(&drone(1), Some(work.revision)).unwrap().assignments.is_empty());
+    assert_eq!(fleet.work(&drone(1), Some(work.revision - 1)).unwrap(), work);
+}
+
+#[test]
 fn a_draining_drone_gets_nothing_new() {
     let mut fleet = Fleet::new(LEASE_MS, 1);
     fleet.set_profiles(profiles(0..10));
     fleet.register(&hello(1), 0);
     fleet.register(&hello(2), 0);
     fleet.set_draining(&drone(1), true).unwrap();
-    assert!(fleet.work(&drone(1)).unwrap().assignments.is_empty());
-    assert_eq!(fleet.work(&drone(2)).unwrap().assignments.len(), 10);
+    assert!(fleet.work(&drone(1), None).unwrap().assignments.is_empty());
+    assert_eq!(fleet.work(&drone(2), None).unwrap().assignments.len(), 10);
 }
 
 #[test]
@@ -145,7 +156,7 @@ fn check(fleet: &Fleet) -> Result<(), TestCaseError> {
     let online = fleet.drones.values().filter(|drone| drone.state() == DroneState::Online).count();
     for id in fleet.profiles.keys() {
         let holds = |drone: &&DroneId| {
-            fleet.work(drone).is_ok_and(|work| work.assignments.iter().any(|mine| mine.profile_id == *id))
+            fleet.work(drone, None).is_ok_and(|work| work.assignments.iter().any(|mine| mine.profile_id == *id))
         };
         let holders: Vec<_> = fleet.drones.keys().filter(holds).collect();
         prop_assert_eq!(holders.len(), usize::from(online > 0), "{} is on {:?}", id, holders);

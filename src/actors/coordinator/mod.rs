@@ -41,6 +41,7 @@ pub struct Coordinator {
     fleets: BTreeMap<TenantId, Fleet>,
     /// The store's profile revision that `fleets` has seen.
     seen_profiles: Option<i64>,
+    store_id: String,
 }
 
 /// What a tenant's fleet is made of, as the store has it.
@@ -49,11 +50,12 @@ struct Stored {
     requests: Vec<RunRequest>,
     profiles: Vec<(ProfileId, Digest)>,
     revision: i64,
+    store_id: String,
 }
 
 impl Coordinator {
     pub fn new(seed: Seed) -> Self {
-        Self { seed, fleets: BTreeMap::new(), seen_profiles: None }
+        Self { seed, fleets: BTreeMap::new(), seen_profiles: None, store_id: String::new() }
     }
 
     fn fleet(&mut self, tenant: &TenantId) -> Result<&mut Fleet, Fault> {
@@ -74,6 +76,7 @@ impl Coordinator {
         fleet.look(now_ms);
         self.fleets.insert(TenantId::default(), fleet);
         self.seen_profiles = Some(stored.revision);
+        self.store_id = stored.store_id;
     }
 
     fn tell(&self, change: Option<Change>) {
@@ -161,6 +164,7 @@ async fn load(store: &Store) -> Result<Stored, StoreError> {
         (row.drone_id, drone)
     });
     Ok(Stored {
+        store_id: store.store_id().await?,
         drones: drones.collect(),
         requests: tenant.run_requests().await?,
         revision: tenant.profiles_revision().await?,

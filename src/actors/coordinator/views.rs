@@ -7,6 +7,9 @@ use crate::domain::fleet::DroneState;
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::protocol::coordinator::{DroneStats, DroneView};
 
+/// A clock that is further off is shown as a problem.
+const MAX_SKEW_MS: u64 = 300_000;
+
 pub(super) fn view(drone_id: &DroneId, drone: &Drone, assigned: usize) -> DroneView {
     DroneView {
         drone_id: drone_id.clone(),
@@ -40,7 +43,10 @@ pub(super) fn list(
 
 pub(super) fn stats(drones: &BTreeMap<DroneId, Drone>, profiles: usize, placed: usize, requests: usize) -> DroneStats {
     let count = |state| count_of(drones.values().filter(|drone| drone.state() == state).count());
+    let skewed =
+        |drone: &&Drone| drone.live && drone.clock_skew_ms.is_some_and(|skew| skew.unsigned_abs() > MAX_SKEW_MS);
     DroneStats {
+        skewed_clocks: count_of(drones.values().filter(skewed).count()),
         online: count(DroneState::Online),
         draining: count(DroneState::Draining),
         offline: count(DroneState::Offline),

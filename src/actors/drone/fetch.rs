@@ -6,9 +6,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised, WrapFuture,
-};
+use actix::{Actor, Context, Handler, Message, ResponseActFuture, Supervised, WrapFuture};
 use serde::{Deserialize, Serialize};
 
 use super::outbox::{Outbox, RunOf};
@@ -41,7 +39,6 @@ pub(super) struct Seed {
 #[derive(Debug)]
 pub struct Fetch {
     seed: Seed,
-    note: Note,
 }
 
 /// What is remembered of a profile between runs.
@@ -82,7 +79,7 @@ pub(super) struct Finished {
 
 impl Fetch {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { seed, note: Note::default() }
+        Self { seed }
     }
 }
 
@@ -104,8 +101,10 @@ impl Sink for OutboxSink<'_> {
     }
 }
 
-async fn run_once(seed: Seed, mut note: Note) -> (Finished, Note) {
+async fn run_once(seed: Seed) -> Finished {
     let profile = &seed.profile;
+    // What the spool says now: a batch that was lost meanwhile has taken its note with it.
+    let mut note = Note::load(&seed.outbox, profile).await;
     let digest = profile.digest().to_string();
     let started_ms = seed.outbox.now_ms();
     let run_id = uuid::Uuid::now_v7().to_string();
@@ -126,11 +125,10 @@ async fn run_once(seed: Seed, mut note: Note) -> (Finished, Note) {
     log(profile, &report);
     let finished = Finished { state: report.state, not_before_ms: outcome.not_before_ms };
     match kept {
-        Ok(()) => (finished, note),
+        Ok(()) => finished,
         Err(error) => {
             tracing::error!(profile = %profile.id(), %error, "a run's last batch could not be spooled; it runs again");
-            // Nothing of this run may be taken for known.
-            (Finished { state: RunState::Failed, ..finished }, Note::default())
+            Finished { state: RunState::Failed, ..finished }
         }
     }
 }
@@ -160,28 +158,14 @@ fn log(profile: &Profile, report: &RunReport) {
 
 impl Actor for Fetch {
     type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        let seed = self.seed.clone();
-        let load = async move { Note::load(&seed.outbox, &seed.profile).await };
-        context.wait(load.into_actor(self).map(|note, actor, _| actor.note = note));
-    }
 }
 
-impl Supervised for Fetch {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        self.note = Note::default();
-    }
-}
+impl Supervised for Fetch {}
 
 impl Handler<Go> for Fetch {
     type Result = ResponseActFuture<Self, Finished>;
 
     fn handle(&mut self, _: Go, _: &mut Self::Context) -> Self::Result {
-        let run = run_once(self.seed.clone(), self.note.clone());
-        Box::pin(run.into_actor(self).map(|(finished, note), actor, _| {
-            actor.note = note;
-            finished
-        }))
+        Box::pin(run_once(self.seed.clone()).into_actor(self))
     }
 }

@@ -1,7 +1,7 @@
 //! The scheduler: holds one fetch actor for each assigned profile and tells each when to run. When is `schedule`'s
 //! matter; a run that crashed or hung counts as a failed one and backs off alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub struct Scheduler {
     fetchers: BTreeMap<ProfileId, Fetcher>,
     /// Run-now requests that each run in progress answers.
     answering: BTreeMap<ProfileId, Vec<i64>>,
+    /// No longer assigned, but still running: they go when their run ends, so that none ever runs twice at once.
+    leaving: BTreeSet<ProfileId>,
     /// Requests whose run has ended and is in the spool; kept until the coordinator no longer lists them.
     done_requests: Vec<i64>,
 }
@@ -91,6 +93,7 @@ impl Scheduler {
             schedule: Schedule::default(),
             fetchers: BTreeMap::new(),
             answering: BTreeMap::new(),
+            leaving: BTreeSet::new(),
             done_requests: Vec::new(),
         }
     }
@@ -116,14 +119,22 @@ impl Scheduler {
         self.seed.root.start(&self.seed.place, format!("fetch/{}", profile.id()), policy, move || Fetch::new(seed))
     }
 
-    /// Lets go of what is no longer assigned. A run in progress goes on to its end; its actor then stops.
+    /// Lets go of what is no longer assigned, once its run in progress has ended.
     fn let_go(&mut self, wanted: &BTreeMap<ProfileId, Digest>) {
         let gone: Vec<_> = self.fetchers.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
         for id in gone {
-            self.fetchers.remove(&id);
-            self.schedule.remove(&id);
-            self.answering.remove(&id);
+            if self.answering.contains_key(&id) {
+                self.leaving.insert(id);
+            } else {
+                self.forget(&id);
+            }
         }
+        self.leaving.retain(|id| !wanted.contains_key(id));
+    }
+
+    fn forget(&mut self, id: &ProfileId) {
+        self.fetchers.remove(id);
+        self.schedule.remove(id);
     }
 
     fn dispatch(&mut self, context: &mut Context<Self>) {
@@ -157,6 +168,9 @@ impl Scheduler {
             }
         };
         self.schedule.ended(id, how, now_ms, rand::random());
+        if self.leaving.remove(id) {
+            self.forget(id);
+        }
         if self.fetchers.get(id).is_some_and(|fetcher| *fetcher.profile.digest() != digest) {
             // A new version came while the old one ran.
             self.schedule.run_soon(id, now_ms);
@@ -229,6 +243,7 @@ impl Supervised for Scheduler {
         self.schedule = Schedule::default();
         self.fetchers.clear();
         self.answering.clear();
+        self.leaving.clear();
         self.done_requests.clear();
     }
 }

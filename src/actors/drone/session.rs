@@ -69,11 +69,20 @@ impl Session {
             Err(fault) => {
                 self.joined = self.joined && fault.code != Code::UnknownDrone;
                 self.failures = self.failures.saturating_add(1);
-                tracing::warn!(%fault, control_plane = self.seed.control_plane.url(), "the control plane");
+                self.complain(&fault);
                 return;
             }
         }
         self.failures = 0;
+    }
+
+    fn complain(&self, fault: &Fault) {
+        let control_plane = self.seed.control_plane.url();
+        if matches!(fault.code, Code::Unauthenticated | Code::Forbidden) {
+            tracing::error!(%fault, control_plane, "the key is not taken; set REGISTRY_API_KEY to the control plane's");
+            return;
+        }
+        tracing::warn!(%fault, control_plane, "the control plane does not answer as it should; trying again");
     }
 
     fn beat(&mut self) -> ResponseActFuture<Self, ()> {
@@ -105,6 +114,9 @@ async fn join(seed: &Seed) -> Result<Duration, Fault> {
         clock_ms: Some(seed.clock.now_ms()),
     };
     let registered = seed.control_plane.register(&hello).await?;
+    if !registered.store_id.is_empty() {
+        seed.outbox.spool().goes_to(&registered.store_id).await?;
+    }
     tracing::info!(drone = %seed.drone_id, control_plane = seed.control_plane.url(), "joined");
     Ok(Duration::from_millis(registered.heartbeat_ms.max(100)))
 }

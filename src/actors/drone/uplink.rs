@@ -40,55 +40,77 @@ impl Uplink {
 /// What became of one batch.
 enum Delivery {
     Committed,
+    /// Its profile is not known there now: it may have been removed, or its folder is not mounted yet. It waits, at
+    /// most as long as the spool's bound allows, and holds up no other.
+    Parked(Fault),
     /// The control plane will never take it.
     Refused(Fault),
     /// Not delivered, or it is not known: to be sent again.
     Later(Fault),
 }
 
-/// Delivers what the spool holds. True: it is empty. False: something is in the way, try again later.
+/// Delivers what the spool holds, in order. True: it is empty. False: something waits, try again later.
 async fn deliver_all(seed: &Seed) -> bool {
+    let (mut after, mut parked) = (0, false);
     loop {
-        let batches = match seed.outbox.spool().peek(BATCHES_AT_ONCE).await {
+        let batches = match seed.outbox.spool().peek(after, BATCHES_AT_ONCE).await {
             Ok(batches) => batches,
             Err(error) => {
                 tracing::error!(%error, "the spool cannot be read");
                 return false;
             }
         };
-        if batches.is_empty() {
-            return true;
-        }
-        let (done, all) = deliver_some(seed, batches).await;
-        if let Err(error) = seed.outbox.spool().remove(&done).await {
+        let Some(last) = batches.last() else { return !parked };
+        after = last.seq;
+        let outcome = deliver_some(seed, batches).await;
+        if let Err(error) = seed.outbox.spool().acknowledged(&outcome.stored).await {
             // They will be sent again and answered as replays.
             tracing::error!(%error, "delivered batches could not be removed from the spool");
             return false;
         }
-        if !all {
+        if outcome.stopped {
             return false;
         }
+        parked |= outcome.parked;
     }
 }
 
-/// Delivers batches in order until one must wait. Returns those that are done with, and whether that is all.
-async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> (Vec<i64>, bool) {
-    let mut done = Vec::with_capacity(batches.len());
+#[derive(Default)]
+struct Outcome {
+    /// Acknowledged batches.
+    stored: Vec<i64>,
+    /// Some wait for their profile to be known again.
+    parked: bool,
+    /// The control plane takes nothing now.
+    stopped: bool,
+}
+
+async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> Outcome {
+    let mut outcome = Outcome::default();
     for Spooled { seq, zstd } in batches {
         match deliver(&seed.control_plane, Bytes::from(zstd)).await {
-            Delivery::Committed => {}
-            Delivery::Refused(fault) => {
-                metrics::counter!("chartly_drone_batches_refused_total", "code" => fault.code.name()).increment(1);
-                tracing::error!(%fault, seq, "a batch was refused for good and is dropped");
+            Delivery::Committed => outcome.stored.push(seq),
+            Delivery::Parked(fault) => {
+                tracing::warn!(%fault, seq, "a batch waits until its profile is there again");
+                outcome.parked = true;
             }
+            Delivery::Refused(fault) => give_up(seed, seq, &fault).await,
             Delivery::Later(fault) => {
                 tracing::warn!(%fault, "delivery waits");
-                return (done, false);
+                outcome.stopped = true;
+                return outcome;
             }
         }
-        done.push(seq);
     }
-    (done, true)
+    outcome
+}
+
+async fn give_up(seed: &Seed, seq: i64, fault: &Fault) {
+    metrics::counter!("chartly_drone_batches_refused_total", "code" => fault.code.name()).increment(1);
+    tracing::error!(%fault, seq, "a batch was refused for good and is dropped");
+    if let Err(error) = seed.outbox.spool().refused(seq).await {
+        tracing::error!(%error, "a refused batch could not be removed from the spool");
+    }
 }
 
 async fn deliver(control_plane: &ControlPlane, body: Bytes) -> Delivery {
@@ -99,6 +121,7 @@ async fn deliver(control_plane: &ControlPlane, body: Bytes) -> Delivery {
             }
             Delivery::Committed
         }
+        Err(fault) if fault.code == Code::UnknownProfile => Delivery::Parked(fault),
         Err(fault) if will_never_be_taken(&fault) => Delivery::Refused(fault),
         Err(fault) => Delivery::Later(fault),
     }

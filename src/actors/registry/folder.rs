@@ -1,7 +1,7 @@
 //! What the registry knows of the profiles folder: which files it took, in which state, and which are broken. Pure:
 //! told what a look found, it says what to read, what to take and what to drop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
@@ -15,18 +15,24 @@ pub(super) struct Stamp {
     pub(super) bytes: u64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Held {
-    Taken { id: ProfileId, digest: Digest },
-    Broken(Vec<Place>),
+#[derive(Debug, Clone, Default)]
+struct File {
+    /// Absent: it must be read again.
+    stamp: Option<Stamp>,
+    /// The profile that was taken from it last; a fault that came later leaves it in force.
+    taken: Option<(ProfileId, Digest)>,
+    problems: Vec<Place>,
 }
 
 /// Files by path below the folder.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Folder {
-    files: BTreeMap<String, (Stamp, Held)>,
-    /// Why the folder itself could not be read.
-    unreadable: Option<Place>,
+    files: BTreeMap<String, File>,
+    /// The file of each profile.
+    owners: HashMap<ProfileId, String>,
+    /// Why the folder itself could not be used.
+    unusable: Option<Place>,
+    looked: bool,
 }
 
 /// What to do about one file.
@@ -43,57 +49,77 @@ pub(super) enum Verdict {
 impl Folder {
     /// Whether a file must be read: it is new, or its stamp differs.
     pub(super) fn must_read(&self, path: &str, stamp: &Stamp) -> bool {
-        self.files.get(path).is_none_or(|(known, _)| known != stamp)
+        self.files.get(path).is_none_or(|file| file.stamp.as_ref() != Some(stamp))
     }
 
     pub(super) fn judge(&self, path: &str, id: &ProfileId, digest: Digest) -> Verdict {
-        for (other, (_, held)) in &self.files {
-            let Held::Taken { id: taken, digest: had } = held else { continue };
-            if taken != id {
-                continue;
+        match self.owners.get(id) {
+            Some(other) if other != path => Verdict::Twice { other: other.clone() },
+            Some(_) if self.files.get(path).is_some_and(|file| file.taken == Some((id.clone(), digest))) => {
+                Verdict::Same
             }
-            if other != path {
-                return Verdict::Twice { other: other.clone() };
-            }
-            if *had == digest {
-                return Verdict::Same;
-            }
+            _ => Verdict::Take,
         }
-        Verdict::Take
     }
 
-    pub(super) fn took(&mut self, path: &str, stamp: Stamp, id: ProfileId, digest: Digest) {
-        self.files.insert(path.to_owned(), (stamp, Held::Taken { id, digest }));
+    /// Notes a profile as taken. Returns the one that the file held before, where that was another: it is gone.
+    pub(super) fn took(&mut self, path: &str, stamp: Stamp, id: ProfileId, digest: Digest) -> Option<ProfileId> {
+        let before = self.files.get(path).and_then(|file| file.taken.clone()).map(|(before, _)| before);
+        let gone = before.filter(|before| *before != id);
+        if let Some(gone) = &gone {
+            self.owners.remove(gone);
+        }
+        self.owners.insert(id.clone(), path.to_owned());
+        let file = File { stamp: Some(stamp), taken: Some((id, digest)), problems: Vec::new() };
+        self.files.insert(path.to_owned(), file);
+        gone
     }
 
     /// Notes a broken file. A good version that was taken from it before stays in force.
     pub(super) fn broke(&mut self, path: &str, stamp: Stamp, problems: Vec<Place>) {
-        self.files.insert(path.to_owned(), (stamp, Held::Broken(problems)));
+        let file = self.files.entry(path.to_owned()).or_default();
+        (file.stamp, file.problems) = (Some(stamp), problems);
     }
 
-    /// Forgets files that are gone and returns the profiles that went with them, unless another file has them.
-    pub(super) fn keep_only(&mut self, present: &[String]) -> Vec<ProfileId> {
-        let gone: Vec<String> = self.files.keys().filter(|path| !present.contains(path)).cloned().collect();
+    /// Forgets files that are gone and returns the profiles that they held. Broken files are read again then: a doubled
+    /// id may have become free. Whether a profile is really gone, `holds` tells after the new files were taken.
+    pub(super) fn forget_missing(&mut self, present: &HashSet<&str>) -> Vec<ProfileId> {
+        let before = self.files.len();
         let mut ids = Vec::new();
-        for path in gone {
-            if let Some((_, Held::Taken { id, .. })) = self.files.remove(&path) {
-                ids.push(id);
+        self.files.retain(|path, file| {
+            let stays = present.contains(path.as_str());
+            if !stays {
+                ids.extend(file.taken.take().map(|(id, _)| id));
             }
+            stays
+        });
+        for id in &ids {
+            self.owners.remove(id);
+        }
+        if self.files.len() < before {
+            self.files.values_mut().filter(|file| !file.problems.is_empty()).for_each(|file| file.stamp = None);
         }
         ids
     }
 
-    pub(super) fn set_unreadable(&mut self, place: Option<Place>) {
-        self.unreadable = place;
+    pub(super) fn holds(&self, id: &ProfileId) -> bool {
+        self.owners.contains_key(id)
+    }
+
+    /// True the first time: what an earlier process took from files that are gone must then be found.
+    pub(super) fn begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.looked, true)
+    }
+
+    pub(super) fn set_unusable(&mut self, place: Option<Place>) {
+        self.unusable = place;
     }
 
     pub(super) fn broken(&self) -> Vec<BrokenFile> {
         let own =
-            self.unreadable.iter().map(|place| BrokenFile { path: place.at.clone(), problems: vec![place.clone()] });
-        let files = self.files.iter().filter_map(|(path, (_, held))| match held {
-            Held::Broken(problems) => Some(BrokenFile { path: path.clone(), problems: problems.clone() }),
-            Held::Taken { .. } => None,
-        });
+            self.unusable.iter().map(|place| BrokenFile { path: place.at.clone(), problems: vec![place.clone()] });
+        let files = self.files.iter().filter(|(_, file)| !file.problems.is_empty());
+        let files = files.map(|(path, file)| BrokenFile { path: path.clone(), problems: file.problems.clone() });
         own.chain(files).collect()
     }
 }
@@ -110,32 +136,48 @@ mod tests {
         Stamp { modified_ms: 0, bytes }
     }
 
+    fn broken(folder: &mut Folder, path: &str) {
+        folder.broke(path, stamp(1), vec![Place { at: format!("{path}:1:1"), reason: "no".into() }]);
+    }
+
     #[test]
-    fn two_files_cannot_hold_one_id() {
+    fn two_files_cannot_hold_one_id_until_one_is_gone() {
         let mut folder = Folder::default();
         folder.took("a.yaml", stamp(1), id("p"), Digest::of(b"1"));
         assert_eq!(folder.judge("b.yaml", &id("p"), Digest::of(b"2")), Verdict::Twice { other: "a.yaml".into() });
         assert_eq!(folder.judge("a.yaml", &id("p"), Digest::of(b"1")), Verdict::Same);
         assert_eq!(folder.judge("a.yaml", &id("p"), Digest::of(b"2")), Verdict::Take);
+        broken(&mut folder, "b.yaml");
+        assert_eq!(folder.forget_missing(&HashSet::from(["b.yaml"])), [id("p")]);
+        assert!(folder.must_read("b.yaml", &stamp(1)), "the copy has its chance now");
+        assert_eq!(folder.judge("b.yaml", &id("p"), Digest::of(b"2")), Verdict::Take);
     }
 
     #[test]
     fn a_file_is_read_again_only_when_its_stamp_changes() {
         let mut folder = Folder::default();
-        folder.broke("a.yaml", stamp(1), vec![]);
+        broken(&mut folder, "a.yaml");
         assert!(!folder.must_read("a.yaml", &stamp(1)));
         assert!(folder.must_read("a.yaml", &stamp(2)));
         assert!(folder.must_read("b.yaml", &stamp(1)));
     }
 
     #[test]
-    fn what_is_gone_is_named() {
+    fn a_broken_file_keeps_what_was_taken_from_it_until_it_is_gone() {
         let mut folder = Folder::default();
         folder.took("a.yaml", stamp(1), id("p"), Digest::of(b"1"));
-        folder.broke("b.yaml", stamp(1), vec![Place { at: "b.yaml:1:1".into(), reason: "no".into() }]);
+        broken(&mut folder, "a.yaml");
+        assert!(folder.holds(&id("p")));
         assert_eq!(folder.broken().len(), 1);
-        assert_eq!(folder.keep_only(&["b.yaml".into()]), [id("p")]);
-        assert!(folder.keep_only(&[]).is_empty());
-        assert!(folder.broken().is_empty());
+        assert_eq!(folder.forget_missing(&HashSet::new()), [id("p")]);
+        assert!(folder.broken().is_empty() && !folder.holds(&id("p")));
+    }
+
+    #[test]
+    fn a_file_that_changes_its_id_gives_up_the_old_one() {
+        let mut folder = Folder::default();
+        assert_eq!(folder.took("a.yaml", stamp(1), id("p"), Digest::of(b"1")), None);
+        assert_eq!(folder.took("a.yaml", stamp(2), id("q"), Digest::of(b"2")), Some(id("p")));
+        assert!(folder.holds(&id("q")) && !folder.holds(&id("p")));
     }
 }

@@ -1,16 +1,19 @@
 //! One look at the profiles folder: find what changed by time and size, read only that, take what is good, note what
 //! is broken. Polling works alike on local disks, network mounts and ConfigMaps (docs/adr).
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::folder::{Folder, Stamp, Verdict};
 use super::{Seed, version_of};
-use crate::domain::ids::TenantId;
+use tokio::io::AsyncReadExt;
+
+use crate::domain::ids::{ProfileId, TenantId};
 use crate::pipeline::proof::prove_beside;
 use crate::profiles;
 use crate::protocol::fault::{Code, Fault, Place};
+use crate::protocol::paging::{MAX_LIMIT, PageRequest};
 use crate::protocol::registry::{Origin, PutMode};
 
 /// Files beyond this are not looked at, and that is reported.
@@ -19,31 +22,66 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Folders below each other; deeper ones (a link that leads back) are not looked at.
 const MAX_DEPTH: usize = 16;
 
-/// Looks once and returns what is known then. A folder that cannot be read changes nothing but that report.
+/// Looks once and returns what is known then. A folder that cannot be used changes nothing but that report.
 pub(super) async fn look(seed: Seed, path: PathBuf, mut folder: Folder) -> Folder {
     let root = path.clone();
     let found = match tokio::task::spawn_blocking(move || list(&root)).await {
         Ok(Ok(found)) => found,
         Ok(Err(reason)) => {
-            folder.set_unreadable(Some(Place { at: path.display().to_string(), reason }));
+            folder.set_unusable(Some(Place { at: path.display().to_string(), reason }));
             return folder;
         }
         Err(_) => return folder,
     };
-    folder.set_unreadable(None);
-    let present: Vec<String> = found.iter().map(|(name, _)| name.clone()).collect();
-    remove_gone(&seed, &mut folder, &present).await;
-    for (name, stamp) in found {
-        if folder.must_read(&name, &stamp) {
-            take(&seed, &mut folder, &path, name, stamp).await;
+    folder.set_unusable(None);
+    let present: HashSet<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let mut gone = folder.forget_missing(&present);
+    for (name, stamp) in &found {
+        if folder.must_read(name, stamp) {
+            gone.extend(take(&seed, &mut folder, &path, name, stamp.clone()).await);
         }
     }
+    if folder.begin() {
+        gone.extend(left_behind(&seed, &mut folder, &path, found.is_empty()).await);
+    }
+    // A renamed file was taken again by now, so its profile is not gone.
+    gone.retain(|id| !folder.holds(id));
+    remove(&seed, gone).await;
     folder
 }
 
-async fn remove_gone(seed: &Seed, folder: &mut Folder, present: &[String]) {
+/// Profiles that an earlier process took from files which are not there any more. A folder without any file is more
+/// likely not mounted than emptied: nothing is removed then, and it is said.
+async fn left_behind(seed: &Seed, folder: &mut Folder, path: &Path, is_empty: bool) -> Vec<ProfileId> {
     let tenant = seed.store.tenant(&TenantId::default());
-    for id in folder.keep_only(present) {
+    let (mut left, mut page) = (Vec::new(), PageRequest { limit: Some(MAX_LIMIT), cursor: None });
+    loop {
+        let found = match tenant.profiles(None, &page).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "the profiles of removed files could not be looked for");
+                return Vec::new();
+            }
+        };
+        let of_folder = found.items.into_iter().filter(|profile| profile.origin == Origin::Folder);
+        left.extend(of_folder.map(|profile| profile.id).filter(|id| !folder.holds(id)));
+        match found.next {
+            Some(next) => page.cursor = Some(next),
+            None => break,
+        }
+    }
+    if is_empty && !left.is_empty() {
+        let reason =
+            format!("holds no profile, but {} were taken from it before; they stay until it holds one", left.len());
+        folder.set_unusable(Some(Place { at: path.display().to_string(), reason }));
+        return Vec::new();
+    }
+    left
+}
+
+async fn remove(seed: &Seed, gone: Vec<ProfileId>) {
+    let tenant = seed.store.tenant(&TenantId::default());
+    for id in gone {
         match tenant.delete_profile(&id, seed.clock.now_ms()).await {
             Ok(()) => seed.tell(&id, "deleted"),
             Err(error) => tracing::warn!(profile = %id, %error, "a removed file's profile could not be deleted"),
@@ -51,34 +89,44 @@ async fn remove_gone(seed: &Seed, folder: &mut Folder, present: &[String]) {
     }
 }
 
-async fn take(seed: &Seed, folder: &mut Folder, root: &Path, name: String, stamp: Stamp) {
-    let broken = |reason: String| vec![Place { at: name.clone(), reason }];
-    let text = match read(&root.join(&name), &stamp).await {
+/// Takes one file. Returns the profile that it held before, where it names another now.
+async fn take(seed: &Seed, folder: &mut Folder, root: &Path, name: &str, stamp: Stamp) -> Option<ProfileId> {
+    let broken = |reason: String| vec![Place { at: name.to_owned(), reason }];
+    let text = match read(&root.join(name), &stamp).await {
         Ok(text) => text,
-        Err(reason) => return folder.broke(&name, stamp, broken(reason)),
+        Err(reason) => {
+            folder.broke(name, stamp, broken(reason));
+            return None;
+        }
     };
     let profile = match profiles::load(&text) {
         Ok(profile) => profile,
-        Err(problems) => return folder.broke(&name, stamp, problems.places(Some(&name))),
+        Err(problems) => {
+            folder.broke(name, stamp, problems.places(Some(name)));
+            return None;
+        }
     };
     let (id, digest) = (profile.id().clone(), *profile.digest());
-    match folder.judge(&name, &id, digest) {
-        Verdict::Same => return folder.took(&name, stamp, id, digest),
+    match folder.judge(name, &id, digest) {
+        Verdict::Same => return folder.took(name, stamp, id, digest),
         Verdict::Twice { other } => {
             let reason = format!("id {id} is defined in {other} too; ids must be unique");
-            return folder.broke(&name, stamp, broken(reason));
+            folder.broke(name, stamp, broken(reason));
+            return None;
         }
         Verdict::Take => {}
     }
-    if let Err(reason) = test_holds(&profile, &root.join(&name)).await {
-        return folder.broke(&name, stamp, broken(reason));
+    if let Err(reason) = test_holds(&profile, &root.join(name)).await {
+        folder.broke(name, stamp, broken(reason));
+        return None;
     }
-    let version = version_of(&profile, &text, Origin::Folder, Some(name.clone()));
+    let version = version_of(&profile, &text, Origin::Folder, Some(name.to_owned()));
     match put(seed, version).await {
-        Ok(()) => folder.took(&name, stamp, id, digest),
+        Ok(()) => folder.took(name, stamp, id, digest),
         Err(fault) => {
             // Not noted as seen: the next look tries again.
             tracing::warn!(file = %name, %fault, "a profile could not be stored");
+            None
         }
     }
 }
@@ -118,7 +166,13 @@ async fn read(path: &Path, stamp: &Stamp) -> Result<String, String> {
     if stamp.bytes > MAX_FILE_BYTES {
         return Err(format!("the file has {} bytes; a profile has at most {MAX_FILE_BYTES}", stamp.bytes));
     }
-    let bytes = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
+    let file = tokio::fs::File::open(path).await.map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    // A file may grow between the look and here, or tell no length at all.
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).await.map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("the file has more than {MAX_FILE_BYTES} bytes"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let line =
             1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
@@ -140,7 +194,7 @@ fn list(root: &Path) -> Result<Vec<(String, Stamp)>, String> {
             let Ok(about) = std::fs::metadata(&path) else { continue };
             if about.is_dir() && depth < MAX_DEPTH {
                 folders.push_back((path, depth + 1));
-            } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+            } else if about.is_file() && path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
                 let Ok(name) = path.strip_prefix(root) else { continue };
                 found.push((name.to_string_lossy().into_owned(), stamp(&about)));
             }

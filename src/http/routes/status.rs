@@ -102,6 +102,12 @@ fn fleet_problems(stats: &DroneStats) -> Vec<String> {
         let count = stats.unassigned_profiles;
         problems.push(format!("{count} enabled profiles have no drone that can run them; look at their labels"));
     }
+    if stats.skewed_clocks > 0 {
+        let count = stats.skewed_clocks;
+        problems.push(format!(
+            "{count} drones have a clock more than five minutes off; set it, GET /api/drones names them"
+        ));
+    }
     if stats.offline > 0 {
         let count = stats.offline;
         problems.push(format!("{count} drones have not been heard of for a lease time; GET /api/drones names them"));

@@ -125,6 +125,10 @@ impl Sqlite {
         }
     }
 
+    pub(super) async fn store_id(&self) -> Result<String, StoreError> {
+        Ok(sqlx::query_scalar("SELECT store_id FROM identity").fetch_one(&self.readers).await?)
+    }
+
     pub(super) async fn engine_version(&self) -> Result<String, StoreError> {
         Ok(format!("SQLite {}", open::sqlite_version(&self.readers).await?))
     }

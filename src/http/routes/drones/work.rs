@@ -42,10 +42,12 @@ pub(super) async fn show_work(
     let _seat = if wait.is_zero() { None } else { Some(take_seat(&state)?) };
     let until = Instant::now() + wait;
     loop {
-        let message = GetWork { tenant: caller.tenant.clone(), drone_id: drone_id.clone() };
+        let is_last = Instant::now() >= until || node.phase() == Phase::Stopping;
+        // Asking for news is cheap; the whole list is made only for the answer.
+        let seen = known.filter(|_| !is_last);
+        let message = GetWork { tenant: caller.tenant.clone(), drone_id: drone_id.clone(), seen };
         let work = clients.coordinator.ask(message).await?;
-        let is_news = known != Some(work.revision);
-        if is_news || Instant::now() >= until || node.phase() == Phase::Stopping {
+        if is_last || known != Some(work.revision) {
             return Ok(HttpResponse::Ok().json(work));
         }
         sleep(ASK_EVERY.min(until - Instant::now())).await;
