@@ -1,7 +1,15 @@
-//! Four processes write into one SQLite file at once: none is told that it is busy, and none waits long.
+//! Several writers on one SQLite file at once: none is told that it is busy, and each gets its turn.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chartly::domain::digest::Digest;
+use chartly::domain::ids::{ProfileId, RunId, TenantId};
+use chartly::protocol::aggregator::Batch;
+use chartly::protocol::registry::{Origin, PutMode};
+use chartly::store::{NewVersion, Store, StoreSettings, TenantStore};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -65,4 +73,69 @@ async fn four_writers_share_one_file() {
     assert_eq!(summary["records"], json!(u64::from(batches) * 500 + 1), "{summary}");
     let drones = get(&format!("{gateway}/api/drones/stats")).await.json();
     assert_eq!(drones["online"], json!(joins.0), "{drones}");
+}
+
+async fn open(file: &Path) -> Store {
+    Store::open(&StoreSettings::new(file)).await.unwrap()
+}
+
+async fn put_version(tenant: &TenantStore, id: &str, number: u32) {
+    let yaml = yaml(id, &format!("1.0.{number}"));
+    let version = NewVersion {
+        id: ProfileId::parse(id).unwrap(),
+        name: id.into(),
+        version: format!("1.0.{number}"),
+        digest: Digest::of(yaml.as_bytes()),
+        yaml,
+        enabled: true,
+        origin: Origin::Api,
+        path: None,
+    };
+    tenant.put_profile(version, PutMode::Replace, None, 1).await.unwrap();
+}
+
+/// Stores batches without a pause until told that it is enough. Returns how many there were.
+fn hammer(file: &Path, enough: &AtomicBool) -> u32 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = open(file).await;
+        let tenant = store.tenant(&TenantId::default());
+        let rows: Vec<Value> = (0..500).map(|n| row(n, 1.0)).collect();
+        let first = Batch::from_json(batch("left", "r", 0, &rows).to_string().as_bytes()).unwrap();
+        let clients = (0..4).map(async |client| {
+            let mut stored = 0;
+            while !enough.load(Ordering::SeqCst) {
+                let run_id = RunId::parse(&format!("r-{client}-{stored}")).unwrap();
+                tenant.store_batch(Batch { run_id, ..first.clone() }, 1).await.unwrap();
+                stored += 1;
+            }
+            stored
+        });
+        join_all(clients).await.iter().sum()
+    })
+}
+
+/// Two stores on one file, each with a writer of its own, as in two processes.
+#[actix_web::test]
+async fn two_writers_take_turns() {
+    const PUTS: u32 = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.db");
+    let calm = open(&file).await;
+    let tenant = calm.tenant(&TenantId::default());
+    put_version(&tenant, "left", 0).await;
+    let (enough, path) = (Arc::new(AtomicBool::new(false)), file.clone());
+    let told = Arc::clone(&enough);
+    let busy = std::thread::spawn(move || hammer(&path, &told));
+    let mut slowest = Duration::ZERO;
+    for number in 0..PUTS {
+        let begun = Instant::now();
+        put_version(&tenant, "right", number).await;
+        slowest = slowest.max(begun.elapsed());
+    }
+    enough.store(true, Ordering::SeqCst);
+    let batches = busy.join().unwrap();
+    eprintln!("{PUTS} puts (slowest {slowest:?}) beside {batches} batches");
+    // A batch may come with three others in one transaction.
+    assert!((PUTS / 8..PUTS * 8).contains(&batches), "{PUTS} puts and {batches} batches are not turn by turn");
 }

@@ -24,6 +24,7 @@ mod scan;
 mod summary;
 mod tenants;
 mod texts;
+mod turn;
 mod versions;
 mod writer;
 
@@ -42,6 +43,7 @@ use self::job::Write;
 use self::memory::Memory;
 use self::queue::Queue;
 use self::tenants::Tenants;
+use self::turn::Turnstile;
 use self::writer::{Life, Writer};
 use super::error::StoreError;
 use super::lock::FileLock;
@@ -85,6 +87,7 @@ impl Sqlite {
             db: Some(db),
             checkpoints,
             memory: Memory::default(),
+            turnstile: Turnstile::of(&settings.path),
             crashes: CrashLog::new(settings.policy),
             started: Instant::now(),
         };

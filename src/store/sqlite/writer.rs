@@ -20,6 +20,7 @@ use super::checkpoint::Checkpoints;
 use super::job::{Bench, Job};
 use super::memory::Memory;
 use super::open;
+use super::turn::Turnstile;
 use crate::runtime::{CrashLog, Verdict};
 use crate::store::error::StoreError;
 use crate::store::settings::StoreSettings;
@@ -55,6 +56,7 @@ pub(super) struct Writer {
     pub(super) db: Option<SqliteConnection>,
     pub(super) checkpoints: Checkpoints,
     pub(super) memory: Memory,
+    pub(super) turnstile: Turnstile,
     pub(super) crashes: CrashLog,
     pub(super) started: Instant,
 }
@@ -213,7 +215,9 @@ impl Writer {
 
     async fn attempt_on(&mut self, db: &mut SqliteConnection, group: &mut Group) -> Result<(), Failure> {
         let whole = |error: sqlx::Error| Failure { culprit: None, error: error.into() };
+        let turn = self.turnstile.wait().await;
         let mut transaction = db.begin_with("BEGIN IMMEDIATE").await.map_err(whole)?;
+        drop(turn);
         for (index, job) in group.iter_mut().enumerate() {
             let mut bench = Bench { db: &mut transaction, memory: &mut self.memory };
             let breakpoints = self.settings.breakpoints.clone();
