@@ -87,6 +87,7 @@ impl Sqlite {
             memory: Memory::default(),
             crashes: CrashLog::new(settings.policy),
             started: Instant::now(),
+            expected: 1,
         };
         launch(writer, mover)?;
         let readers = open::reader_pool(settings);
