@@ -58,7 +58,7 @@ fn median(figures: &mut [Figure]) -> Figure {
 /// About 224 bytes of canonical JSON.
 fn record(i: usize) -> String {
     format!(
-        "{{\"dims\":{{\"county\":\"{:03}\",\"indicator\":\"B19013_{:03}E\",\"period\":\"{:04}-{:02}\",\"source\":\"profile-{:04}-survey-of-communities\",\
+        "{{\"dims\":{{\"county\":\"{:03}\",\"indicator\":\"B19013_{:03}E\",\"period\":\"{:04}-{:02}\",\"source\":\"profile-{:04}-survey-of-all-the-american-communities\",\
          \"state\":\"{:02}\",\"tract\":\"{:06}\"}},\"measures\":{{\"count\":{},\"moe\":{},\"value\":{},\"weight\":{}}}}}",
         i % 997,
         i % 61,

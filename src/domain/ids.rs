@@ -18,6 +18,8 @@ pub enum IdError {
     BadCharacter { kind: &'static str, value: String, found: char, position: usize, allowed: &'static str },
     #[error("{kind} {value:?} must begin with a letter or a digit")]
     BadStart { kind: &'static str, value: String },
+    #[error("{kind} {value:?} is a word of the API; choose another")]
+    Reserved { kind: &'static str, value: String },
 }
 
 /// What one kind of id accepts.
@@ -43,6 +45,16 @@ fn check(text: &str, rule: &Rule) -> Result<(), IdError> {
     Ok(())
 }
 
+/// Ids that a route of the API would hide.
+const RESERVED: [&str; 1] = ["schema"];
+
+fn is_free(text: &str, kind: &'static str) -> Result<(), IdError> {
+    if RESERVED.contains(&text) {
+        return Err(IdError::Reserved { kind, value: text.to_owned() });
+    }
+    Ok(())
+}
+
 fn begins_well(text: &str, kind: &'static str) -> Result<(), IdError> {
     if text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Ok(());
@@ -63,6 +75,7 @@ macro_rules! id {
                 check(text, &rule)?;
                 if $start {
                     begins_well(text, rule.kind)?;
+                    is_free(text, rule.kind)?;
                 }
                 Ok(Self(text.into()))
             }
@@ -149,7 +162,7 @@ mod tests {
 
     #[test]
     fn ids_refuse_what_would_escape_a_path_or_a_label() {
-        for bad in ["", "a/b", "../etc", "a.b", "ä", "a b", "-a", &"x".repeat(101)] {
+        for bad in ["", "a/b", "../etc", "a.b", "ä", "a b", "-a", "schema", &"x".repeat(101)] {
             assert!(ProfileId::parse(bad).is_err(), "{bad:?} was accepted");
         }
         for bad in [".", "..", ".hidden", "a/b"] {

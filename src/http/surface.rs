@@ -12,11 +12,13 @@ use super::elsewhere::Elsewhere;
 use super::live::Live;
 use super::metrics::Totals;
 use super::node::{NodeView, Phase, RolePlace};
+use super::routes::profiles::Previews;
 use super::startup::{Bound, Listen, Routes, bind};
 use super::state::AppState;
 use super::{docs, health, internal, routes};
 use crate::actors::{Clients, Events};
 use crate::clients::Client;
+use crate::pipeline::FetchSettings;
 use crate::runtime::Root;
 use crate::settings::{Role, Settings};
 use crate::store::Store;
@@ -51,7 +53,7 @@ impl Surface<'_> {
             shutdown_timeout: Duration::from_millis(node.shutdown_ms / 2),
         };
         let state = AppState::new(http, self.admin_key.expose_secret());
-        bind(&listen, state, vec![self.node_routes()?, self.role_routes()])
+        bind(&listen, state, vec![self.node_routes()?, self.role_routes()?])
     }
 
     /// Probes and documentation, which every process has.
@@ -66,19 +68,28 @@ impl Surface<'_> {
     }
 
     /// The public API where the gateway is, the internal one for each role that is here.
-    fn role_routes(&self) -> Routes {
+    fn role_routes(&self) -> io::Result<Routes> {
         let clients = Data::new(self.clients.clone());
         let live = Live::new(self.events.clone(), self.settings.http.max_event_subscribers, self.phase.clone());
         let own = Live::new(self.events.clone(), MAX_LISTENING_PROCESSES, self.phase.clone());
         let live = Data::new(live.with_relayed(self.elsewhere.events().clone()));
+        let previews = Data::new(self.previews()?);
         let is_gateway = self.settings.node.roles.holds(Role::Gateway);
-        Arc::new(move |config: &mut web::ServiceConfig| {
-            config.app_data(clients.clone()).app_data(live.clone());
+        Ok(Arc::new(move |config: &mut web::ServiceConfig| {
+            config.app_data(clients.clone()).app_data(live.clone()).app_data(previews.clone());
             config.configure(|config| internal::routes(config, &clients, &own));
             if is_gateway {
                 config.configure(routes::all).configure(docs::routes).configure(docs::files);
             }
-        })
+        }))
+    }
+
+    /// The gateway looks at sources where the drones of this process may look.
+    fn previews(&self) -> io::Result<Previews> {
+        let drone = &self.settings.drone;
+        let fetch = FetchSettings { user_agent: drone.user_agent.clone(), ..FetchSettings::default() };
+        let fetch = fetch.reaching(&drone.allow_private, &drone.rewrite).map_err(io::Error::other)?;
+        Ok(Previews::new(fetch))
     }
 
     fn view(&self) -> NodeView {

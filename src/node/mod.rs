@@ -59,7 +59,7 @@ impl Node {
             Some(store) => roles::start(&root, &settings, store, &events)?,
             None => roles::Local::default(),
         };
-        let clients = roles::clients(&local, &settings.peers, &key.key);
+        let clients = roles::clients(&local, &settings, &key.key);
         let elsewhere = Elsewhere::of(&clients);
 
         let (phase, phases) = watch::channel(Phase::Starting);

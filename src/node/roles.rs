@@ -12,12 +12,16 @@ use crate::actors::{
 };
 use crate::clients::{Client, Peer};
 use crate::runtime::{Clock, DrainSequence, Handle, Policy, Root};
-use crate::settings::{PeerSettings, Role, Settings};
+use crate::settings::{Role, Settings};
 use crate::store::Store;
 
 /// A remote role answers within this, its own deadline included.
 const PEER_DEADLINE: Duration = Duration::from_secs(20);
-const REPORT_DEADLINE: Duration = Duration::from_secs(120);
+
+/// A report may take as long as a request may.
+fn report_deadline(settings: &Settings) -> Duration {
+    Duration::from_millis(settings.http.request_timeout_ms)
+}
 
 /// Actors that run here.
 #[derive(Debug, Clone, Default)]
@@ -64,20 +68,21 @@ pub fn start(root: &Root, settings: &Settings, store: &Store, events: &Events) -
             max_join_bytes: settings.reporter.max_join_bytes,
             running: Arc::new(Semaphore::new(settings.reporter.max_running)),
         };
-        let policy = Policy { deadline: REPORT_DEADLINE, ..Policy::default() };
+        let policy = Policy { deadline: report_deadline(settings), ..Policy::default() };
         local.reporter = Some(root.start(&apart, "reporter", policy, move || Reporter::new(seed)));
     }
     Ok(local)
 }
 
 /// One client for each role.
-pub fn clients(local: &Local, peers: &PeerSettings, key: &SecretString) -> Clients {
+pub fn clients(local: &Local, settings: &Settings, key: &SecretString) -> Clients {
+    let peers = &settings.peers;
     let peer = |url: &str, deadline| Peer::new(url, Some(key.clone()), deadline);
     Clients {
         registry: wire(local.registry.as_ref(), || peer(&peers.registry_url, PEER_DEADLINE)),
         aggregator: wire(local.aggregator.as_ref(), || peer(&peers.aggregator_url, PEER_DEADLINE)),
         coordinator: wire(local.coordinator.as_ref(), || peer(&peers.coordinator_url, PEER_DEADLINE)),
-        reporter: wire(local.reporter.as_ref(), || peer(&peers.reporter_url, REPORT_DEADLINE)),
+        reporter: wire(local.reporter.as_ref(), || peer(&peers.reporter_url, report_deadline(settings))),
     }
 }
 

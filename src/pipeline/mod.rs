@@ -8,7 +8,10 @@ mod outbox;
 mod outcome;
 mod page;
 mod paging;
+pub mod preview;
+pub mod proof;
 mod request;
+pub mod requests;
 mod run;
 #[cfg(test)]
 mod testing;
@@ -18,7 +21,7 @@ mod window;
 
 pub use fetch::{FetchSettings, Fetcher};
 pub use outcome::{Dropped, RunInput, RunOutcome, Secrets, Sink, SinkError, Validators};
-pub use run::run;
+pub use run::{run, run_within};
 
 /// A batch holds at most this many records.
 pub const MAX_BATCH: usize = 1_000;

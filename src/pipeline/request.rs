@@ -210,6 +210,18 @@ fn json(template: &JsonTemplate, filling: Filling<'_>) -> serde_json::Value {
     }
 }
 
+impl PlacedSecret {
+    /// The header that carries it, with the secret taken out; none where it goes elsewhere.
+    pub fn shown_header(&self) -> Option<(String, String)> {
+        match self.place {
+            SecretPlace::Header => Some((self.name.clone(), "[secret]".into())),
+            SecretPlace::Bearer => Some(("Authorization".into(), "Bearer [secret]".into())),
+            SecretPlace::Basic => Some(("Authorization".into(), "Basic [secret]".into())),
+            SecretPlace::Query | SecretPlace::Body => None,
+        }
+    }
+}
+
 impl Outgoing {
     /// Names the request by what it asks, without the secret.
     pub fn digest(&self) -> Digest {

@@ -18,12 +18,18 @@ use super::request::{self, Filling, Outgoing, shown};
 use super::window::Windows;
 use crate::domain::digest::Digest;
 use crate::domain::run::RunState;
-use crate::profiles::plan::{Mapping, MappingPlan, Plan, Scalar, Until};
+use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan, Scalar, Until};
 
 /// Runs a profile once. Never panics on what a source answers; the outcome says what happened. What the sink has
 /// accepted is right whatever comes after.
 pub async fn run(fetcher: &Fetcher, input: RunInput<'_>, sink: &mut impl Sink) -> RunOutcome {
-    let mut run = Run::new(fetcher, &input);
+    let limits = *input.profile.limits();
+    run_within(fetcher, input, limits, sink).await
+}
+
+/// [`run`] within other limits than the profile's own.
+pub async fn run_within(fetcher: &Fetcher, input: RunInput<'_>, limits: Limits, sink: &mut impl Sink) -> RunOutcome {
+    let mut run = Run::new(fetcher, &input, limits);
     let end = match run.all(sink).await {
         Ok(()) => run.flush(sink).await.err(),
         Err(end @ End::Limit(_)) => run.flush(sink).await.err().or(Some(end)),
@@ -57,11 +63,23 @@ impl End {
 
 type Flow<T> = Result<T, End>;
 
+/// What came up in one list of pages, to see when paging does not move on.
+#[derive(Default)]
+struct Chain {
+    /// Requests, by what they ask.
+    asked: HashSet<[u8; 16]>,
+    /// Bodies with rows.
+    bodies: HashSet<u128>,
+}
+
 struct Run<'r> {
     fetcher: &'r Fetcher,
     input: &'r RunInput<'r>,
     plan: &'r Plan,
+    limits: Limits,
     mapping: Option<Arc<Mapping>>,
+    /// The mapping is the profile's own, or was found at an answer with rows: an empty one tells no shape.
+    mapping_is_known: bool,
     began: Instant,
     outbox: Outbox,
     tally: Tally,
@@ -70,24 +88,23 @@ struct Run<'r> {
     rows: u64,
     records: u64,
     duplicates: u64,
-    /// Requests made, by what they ask.
-    asked: HashSet<[u8; 16]>,
     validators: Option<Validators>,
 }
 
 impl<'r> Run<'r> {
-    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>) -> Self {
+    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>, limits: Limits) -> Self {
         let plan = input.profile.plan();
         let mapping = match &plan.mapping {
             MappingPlan::Ready(mapping) => Some(Arc::clone(mapping)),
             MappingPlan::ByShape(_) => None,
         };
-        let limits = &plan.limits;
         let traffic = Traffic { requests: 0, bytes: 0, max_requests: limits.max_requests, max_bytes: limits.max_bytes };
         Self {
             fetcher,
             input,
             plan,
+            limits,
+            mapping_is_known: mapping.is_some(),
             mapping,
             began: Instant::now(),
             outbox: Outbox::default(),
@@ -97,7 +114,6 @@ impl<'r> Run<'r> {
             rows: 0,
             records: 0,
             duplicates: 0,
-            asked: HashSet::new(),
             validators: None,
         }
     }
@@ -137,17 +153,17 @@ impl<'r> Run<'r> {
         let mut pager = Pager::new(self.plan.paging.as_ref());
         let first = build(&pager.first())?;
         let mut request = first.clone();
-        let mut bodies = HashSet::new();
+        let mut chain = Chain::default();
         loop {
-            let page = self.page(&request, &given, &mut bodies).await?;
+            let page = self.page(&request, &given, &mut chain).await?;
             self.send(sink).await?;
             if page.limited {
-                return Err(End::Limit(format!("max_records ({})", self.plan.limits.max_records)));
+                return Err(End::Limit(format!("max_records ({})", self.limits.max_records)));
             }
             let until = self.mapping.as_ref().map_or(&Until::NoNext, |mapping| &mapping.stop.until);
             let Some(next) = pager.advance(&page.facts, until) else { return Ok(()) };
-            if self.pages >= self.plan.limits.max_pages {
-                return Err(End::Limit(format!("max_pages ({})", self.plan.limits.max_pages)));
+            if self.pages >= self.limits.max_pages {
+                return Err(End::Limit(format!("max_pages ({})", self.limits.max_pages)));
             }
             request = match next {
                 NextPage::Params(params) => {
@@ -178,9 +194,9 @@ impl<'r> Run<'r> {
     }
 
     /// Fetches a page until it counts, or fails.
-    async fn page(&mut self, request: &Outgoing, given: &Given, bodies: &mut HashSet<u128>) -> Flow<PageResult> {
+    async fn page(&mut self, request: &Outgoing, given: &Given, chain: &mut Chain) -> Flow<PageResult> {
         let digest = request.digest();
-        if !self.asked.insert(digest.key()) {
+        if !chain.asked.insert(digest.key()) {
             let message =
                 format!("the request to {} came up twice in one run; paging does not move on", shown(&request.url));
             return Err(End::failed(message));
@@ -190,7 +206,7 @@ impl<'r> Run<'r> {
         let mut attempt = 1;
         loop {
             self.check_time(Duration::ZERO)?;
-            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, bodies).await {
+            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, chain).await {
                 Ok(page) => return Ok(page),
                 Err(Trouble::End(End::Failed { message, not_before_ms })) => {
                     let message = self.in_words(request, &message, 1);
@@ -247,10 +263,10 @@ impl<'r> Run<'r> {
         request: &Outgoing,
         validators: Option<&Validators>,
         given: &Given,
-        bodies: &mut HashSet<u128>,
+        chain: &mut Chain,
     ) -> Result<PageResult, Trouble> {
         let agent = self.plan.request.user_agent.as_deref();
-        let timeout = self.plan.limits.timeout;
+        let timeout = self.limits.timeout;
         let fetched = self.fetcher.fetch(request, agent, validators, timeout, &mut self.traffic).await;
         let answer = fetched.map_err(|error| self.trouble(error))?;
         match page::judge(&answer, self.plan, validators.is_some(), self.now_ms()) {
@@ -265,17 +281,18 @@ impl<'r> Run<'r> {
             Verdict::Again { reason, pause } => return Err(Trouble::Again { reason, pause }),
             Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
         }
-        let page = self.map(&answer, given, bodies).await?;
+        let page = self.map(&answer, given, chain).await?;
         self.keep_validators(request, &answer);
         Ok(page)
     }
 
     fn trouble(&self, error: FetchError) -> Trouble {
-        let limits = &self.plan.limits;
+        let limits = &self.limits;
         match error {
             FetchError::Broken(reason) => Trouble::Again { reason, pause: None },
             FetchError::Refused(message) => Trouble::End(End::failed(message)),
             FetchError::TooLarge => Trouble::End(End::Limit(format!("max_bytes ({})", limits.max_bytes))),
+            FetchError::AllPlayed => Trouble::End(End::Limit("of the saved answers".into())),
             FetchError::NoRequests => Trouble::End(End::Limit(format!("max_requests ({})", limits.max_requests))),
         }
     }
@@ -291,15 +308,15 @@ impl<'r> Run<'r> {
     }
 
     /// Decodes an answer and settles its records, or forgets them.
-    async fn map(&mut self, answer: &Answer, given: &Given, bodies: &mut HashSet<u128>) -> Result<PageResult, Trouble> {
+    async fn map(&mut self, answer: &Answer, given: &Given, chain: &mut Chain) -> Result<PageResult, Trouble> {
         let text = page::text(&answer.body)?;
         let mapping = self.mapping_for(text)?;
-        let left = self.plan.limits.max_records.saturating_sub(self.records);
+        let left = self.limits.max_records.saturating_sub(self.records);
         self.outbox.begin();
         let mapped = page::map_rows(text, &mapping, given, &mut self.outbox, left).await;
         let fresh = xxhash_rust::xxh3::xxh3_128(&answer.body);
         let mut page = match mapped {
-            Ok(page) if page.facts.rows == 0 || bodies.insert(fresh) => page,
+            Ok(page) if page.facts.rows == 0 || chain.bodies.insert(fresh) => page,
             Ok(_) => {
                 self.outbox.forget();
                 let message = "the same answer came for two pages; paging does not move on";
@@ -315,13 +332,14 @@ impl<'r> Run<'r> {
         self.records += records;
         self.duplicates += duplicates;
         self.rows += page.facts.rows;
+        self.mapping_is_known |= page.facts.rows > 0;
         self.pages += 1;
         self.tally.merge(std::mem::take(&mut page.tally));
         Ok(page)
     }
 
     fn mapping_for(&mut self, text: &str) -> Result<Arc<Mapping>, Trouble> {
-        if let Some(mapping) = &self.mapping {
+        if let Some(mapping) = self.mapping.as_ref().filter(|_| self.mapping_is_known) {
             return Ok(Arc::clone(mapping));
         }
         let profile = self.input.profile;

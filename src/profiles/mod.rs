@@ -2,24 +2,33 @@
 //! neither network nor clock; what a plan does is the pipeline's.
 
 mod compile;
+pub mod diff;
 mod document;
 mod duration;
+mod long_form;
 mod nearest;
 mod node;
+mod own_test;
 mod path;
 pub mod plan;
 mod problem;
+pub mod propose;
+mod reference;
 mod scalar;
 mod schema;
 mod template;
 pub mod time;
+mod write_yaml;
 mod yaml;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use long_form::explain;
+pub use own_test::{Expected, ProfileTest, TestAnswer};
 pub use path::{Path, Segment};
 pub use problem::{MAX_PROBLEMS, Problem, Problems};
+pub use reference::reference;
 pub use schema::json_schema;
 pub use yaml::MAX_TEXT_BYTES;
 
@@ -46,6 +55,7 @@ struct Head {
     jitter: Duration,
     key: Vec<String>,
     fields: Vec<String>,
+    test: Option<ProfileTest>,
 }
 
 /// Reads, checks and compiles a profile. All problems of the text are told at once, unless it is not YAML.
@@ -90,6 +100,7 @@ fn head(id: ProfileId, text: &str, compiled: &compile::Compiled) -> Head {
         jitter: compiled.jitter,
         key: document.key.iter().flatten().map(key).collect(),
         fields,
+        test: compiled.test.clone(),
     }
 }
 
@@ -156,6 +167,11 @@ impl Profile {
             Some(plan::Part::Text(text)) => host_of(text),
             _ => "",
         }
+    }
+
+    /// Its own test, as far as its text has one.
+    pub fn test(&self) -> Option<&ProfileTest> {
+        self.head.test.as_ref()
     }
 
     pub fn plan(&self) -> &Plan {

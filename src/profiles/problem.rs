@@ -87,14 +87,50 @@ impl Problems {
     }
 }
 
+impl From<Problems> for fault::Fault {
+    /// What a caller of the API is told.
+    fn from(problems: Problems) -> Self {
+        let places = problems.places(None);
+        let detail = match places.as_slice() {
+            [only] => format!("{}: {}", only.at, only.reason),
+            several => format!("{} faults; the first at {}: {}", several.len(), several[0].at, several[0].reason),
+        };
+        Self::new(fault::Code::InvalidProfile, detail).with_places(places)
+    }
+}
+
 impl fmt::Display for Problems {
     /// Each problem with its line and a caret under the place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write("", f)
+    }
+}
+
+/// Problems that name their file.
+#[derive(Debug)]
+pub struct InFile<'p> {
+    problems: &'p Problems,
+    file: &'p str,
+}
+
+impl fmt::Display for InFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problems.write(&format!("{}:", self.file), f)
+    }
+}
+
+impl Problems {
+    /// For showing: each place begins with the file, as compilers write it.
+    pub fn in_file<'p>(&'p self, file: &'p str) -> InFile<'p> {
+        InFile { problems: self, file }
+    }
+
+    fn write(&self, before: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (problem, line)) in self.list.iter().zip(&self.lines).enumerate() {
             if index > 0 {
                 f.write_char('\n')?;
             }
-            writeln!(f, "{}:{}: {}", problem.line, problem.column, problem.message)?;
+            writeln!(f, "{before}{}:{}: {}", problem.line, problem.column, problem.message)?;
             let number = problem.line.to_string();
             let margin = " ".repeat(number.len());
             writeln!(f, "{number} | {}", line.replace('\t', " "))?;

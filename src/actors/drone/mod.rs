@@ -21,6 +21,7 @@ use crate::store::{Spool, SpoolSettings, StoreError};
 
 use outbox::Outbox;
 use scheduler::Scheduler;
+pub use secrets::EnvironmentSecrets;
 use session::Session;
 use uplink::Uplink;
 

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 16 << 10;
 
 /// The environment of this process.
 #[derive(Debug)]
-pub(super) struct EnvironmentSecrets;
+pub struct EnvironmentSecrets;
 
 impl Secrets for EnvironmentSecrets {
     fn get(&self, name: &str) -> Option<SecretString> {

@@ -14,9 +14,10 @@ use actix::{
 use super::answers;
 use super::events::{Event, Events};
 use crate::domain::ids::{ProfileId, TenantId};
+use crate::pipeline::proof::{Proof, prove_inline};
 use crate::profiles;
 use crate::protocol::call::Done;
-use crate::protocol::fault::{Code, Fault};
+use crate::protocol::fault::{Code, Fault, Place};
 use crate::protocol::paging::Page;
 use crate::protocol::registry::{
     BrokenFile, DeleteProfile, GetProfile, ListBrokenFiles, ListProfiles, ListVersions, Origin, ProfileSummary,
@@ -26,6 +27,9 @@ use crate::runtime::{Clock, Periodic};
 use crate::store::{NewVersion, Store};
 
 use folder::Folder;
+
+/// Differences of a failed test that are told.
+const MAX_DIFFERENCES: usize = 20;
 
 /// What the registry is rebuilt from.
 #[derive(Debug, Clone)]
@@ -64,7 +68,7 @@ impl Registry {
     }
 
     async fn put(seed: Seed, message: PutProfile) -> Result<ProfileView, Fault> {
-        let version = parse(&message.yaml)?;
+        let version = parse(&message.yaml).await?;
         if let Some(expected) = message.expected_id.as_ref().filter(|expected| **expected != version.id) {
             let detail = format!("the text says id: {}, the URL says {expected}; make them equal", version.id);
             return Err(Fault::invalid("id", detail));
@@ -114,16 +118,21 @@ impl Seed {
     }
 }
 
+/// A version whose own test fails is not published.
+fn proof_holds(proof: &Proof) -> Result<(), Fault> {
+    let Some(first) = proof.differences.first() else { return Ok(()) };
+    let detail = format!("the profile's own test fails; {} differences, the first: {first}", proof.differences.len());
+    let place = |difference: &String| Place { at: "test".into(), reason: difference.clone() };
+    let places = proof.differences.iter().take(MAX_DIFFERENCES).map(place).collect();
+    Err(Fault::new(Code::InvalidProfile, detail).with_places(places))
+}
+
 /// Checks a profile's text and makes a version of it.
-fn parse(yaml: &str) -> Result<NewVersion, Fault> {
-    let profile = profiles::load(yaml).map_err(|problems| {
-        let places = problems.places(None);
-        let detail = match places.as_slice() {
-            [only] => format!("{}: {}", only.at, only.reason),
-            several => format!("{} faults; the first at {}: {}", several.len(), several[0].at, several[0].reason),
-        };
-        Fault::new(Code::InvalidProfile, detail).with_places(places)
-    })?;
+async fn parse(yaml: &str) -> Result<NewVersion, Fault> {
+    let profile = profiles::load(yaml)?;
+    if let Some(proof) = prove_inline(&profile).await {
+        proof_holds(&proof)?;
+    }
     Ok(version_of(&profile, yaml, Origin::Api, None))
 }
 

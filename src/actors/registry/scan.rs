@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use super::folder::{Folder, Stamp, Verdict};
 use super::{Seed, version_of};
 use crate::domain::ids::TenantId;
+use crate::pipeline::proof::prove_beside;
 use crate::profiles;
 use crate::protocol::fault::{Code, Fault, Place};
 use crate::protocol::registry::{Origin, PutMode};
@@ -69,6 +70,9 @@ async fn take(seed: &Seed, folder: &mut Folder, root: &Path, name: String, stamp
         }
         Verdict::Take => {}
     }
+    if let Err(reason) = test_holds(&profile, &root.join(&name)).await {
+        return folder.broke(&name, stamp, broken(reason));
+    }
     let version = version_of(&profile, &text, Origin::Folder, Some(name.clone()));
     match put(seed, version).await {
         Ok(()) => folder.took(&name, stamp, id, digest),
@@ -99,6 +103,15 @@ async fn put(seed: &Seed, version: crate::store::NewVersion) -> Result<(), Fault
     tenant.put_profile(version, PutMode::Replace, None, seed.clock.now_ms()).await?;
     seed.tell(&id, "put");
     Ok(())
+}
+
+/// Plays the profile's own test, where it has one.
+async fn test_holds(profile: &profiles::Profile, file: &Path) -> Result<(), String> {
+    let proof = prove_beside(profile, file).await.map_err(|error| format!("its test cannot be made: {error}"))?;
+    match proof.and_then(|proof| proof.differences.into_iter().next()) {
+        Some(first) => Err(format!("its own test fails: {first}")),
+        None => Ok(()),
+    }
 }
 
 async fn read(path: &Path, stamp: &Stamp) -> Result<String, String> {

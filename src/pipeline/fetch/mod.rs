@@ -4,6 +4,8 @@ mod answer;
 mod client;
 mod guard;
 mod inflate;
+mod journal;
+mod recorded;
 mod rewrite;
 mod settings;
 
@@ -22,6 +24,9 @@ use url::Url;
 
 pub use answer::{Answer, excerpt, now_ms};
 use inflate::{Inflate, InflateError};
+pub use journal::Asked;
+use journal::Journal;
+pub use recorded::{Recording, RecordingError, SavedAnswer, SavedRequest};
 pub use settings::{FetchSettings, Network, NetworkError};
 
 use super::outcome::Validators;
@@ -34,7 +39,14 @@ const MAX_REDIRECTS: usize = 5;
 /// Fetches for the runs of one arbiter. Not `Send`: it owns a client with its pool of connections.
 pub struct Fetcher {
     settings: FetchSettings,
-    client: awc::Client,
+    way: Way,
+    journal: Option<Journal>,
+}
+
+/// Where answers come from.
+enum Way {
+    Network(awc::Client),
+    Recording(Recording),
 }
 
 impl fmt::Debug for Fetcher {
@@ -58,6 +70,9 @@ pub enum FetchError {
     /// No requests are left to the run.
     #[error("no requests are left")]
     NoRequests,
+    /// All saved answers are played.
+    #[error("no saved answer is left")]
+    AllPlayed,
 }
 
 /// What a run has used up, and what it may.
@@ -83,7 +98,23 @@ impl Fetcher {
     /// Must be made on the thread that uses it.
     pub fn new(settings: FetchSettings) -> Self {
         let client = client::client(&settings);
-        Self { settings, client }
+        Self { settings, way: Way::Network(client), journal: None }
+    }
+
+    /// Plays saved answers and never touches the network.
+    pub fn recorded(recording: Recording) -> Self {
+        Self { settings: recorded_settings(), way: Way::Recording(recording), journal: None }
+    }
+
+    /// Keeps what is asked, for [`Self::take_asked`].
+    #[must_use]
+    pub fn with_journal(self) -> Self {
+        Self { journal: Some(Journal::default()), ..self }
+    }
+
+    /// The requests since the last call, the first 200 of them.
+    pub fn take_asked(&self) -> Vec<Asked> {
+        self.journal.as_ref().map(Journal::take).unwrap_or_default()
     }
 
     pub fn settings(&self) -> &FetchSettings {
@@ -100,15 +131,23 @@ impl Fetcher {
         timeout: Duration,
         traffic: &mut Traffic,
     ) -> Result<Answer, FetchError> {
-        let hops = self.hops(request, profile_agent, validators, traffic);
-        match tokio::time::timeout(timeout, hops).await {
-            Ok(result) => result,
-            Err(_) => Err(FetchError::Broken(format!("no complete answer within {timeout:?}"))),
+        let result = match &self.way {
+            Way::Recording(recording) => recording.answer(request, traffic),
+            Way::Network(client) => {
+                let hops = self.hops(client, request, profile_agent, validators, traffic);
+                let in_time = tokio::time::timeout(timeout, hops).await;
+                in_time.unwrap_or_else(|_| Err(FetchError::Broken(format!("no complete answer within {timeout:?}"))))
+            }
+        };
+        if let Some(journal) = &self.journal {
+            journal.note(request, &result);
         }
+        result
     }
 
     async fn hops(
         &self,
+        client: &awc::Client,
         request: &Outgoing,
         profile_agent: Option<&str>,
         validators: Option<&Validators>,
@@ -118,7 +157,7 @@ impl Fetcher {
         let mut method = request.method;
         for _ in 0..=MAX_REDIRECTS {
             traffic.begin_request()?;
-            let sent = self.send(request, &url, method, profile_agent, validators)?;
+            let sent = self.send(client, request, &url, method, profile_agent, validators)?;
             let mut response = sent.await.map_err(|error| explain(&error))?;
             let status = response.status().as_u16();
             let target = match status {
@@ -134,6 +173,7 @@ impl Fetcher {
 
     fn send(
         &self,
+        client: &awc::Client,
         request: &Outgoing,
         url: &Url,
         method: Method,
@@ -144,8 +184,8 @@ impl Fetcher {
         let url = with_query_secret(url, secret);
         let dialled = rewrite::outward(&url, &self.settings.rewrite);
         let http = match method {
-            Method::Get => self.client.get(dialled.as_str()),
-            Method::Post => self.client.post(dialled.as_str()),
+            Method::Get => client.get(dialled.as_str()),
+            Method::Post => client.post(dialled.as_str()),
         };
         let agent = match profile_agent {
             Some(own) => format!("{own} {}", self.settings.user_agent),
@@ -235,6 +275,16 @@ impl Fetcher {
         }
         answer.body = inflate.finish().map_err(inflate_error)?;
         Ok(answer)
+    }
+}
+
+/// A recording waits for nobody, and ends soon.
+fn recorded_settings() -> FetchSettings {
+    FetchSettings {
+        retry_base: Duration::ZERO,
+        max_pause: Duration::from_secs(2),
+        max_run: Duration::from_secs(20),
+        ..FetchSettings::default()
     }
 }
 

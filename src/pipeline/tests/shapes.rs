@@ -68,7 +68,10 @@ fn tables_take_their_columns_by_name() {
     assert!(error(lines, r#"[["P","NAME"],["1"]]"#).starts_with("a row of the table has 1 cells, its header 2"));
     assert!(error(lines, r#"[["P","NAME","P"],["1","a","2"]]"#).starts_with("two columns are named \"P\""));
     assert!(error(lines, r#"[["P","NAME"],{"P":1}]"#).starts_with("a row of the table is not an array"));
+}
 
+#[test]
+fn tables_without_a_header_take_the_names_of_the_profile() {
     let lines = "rows: {table: {names: [open_time, open]}}
 dims: {time.at: {from: open_time, time: epoch_ms}}
 measures: {open: open}
@@ -106,8 +109,8 @@ fn the_short_form_finds_rows_by_shape() {
     expect(fields, r#"[{"NAME":"CA","P":39}]"#, &[ca]);
     expect(fields, r#"{"count":1,"results":[{"NAME":"CA","P":"39"}],"links":[{"rel":"x"}]}"#, &[ca]);
     expect(fields, r#"{"NAME":"CA","P":39}"#, &[ca]);
-    let fields = "\"results.n[1]\": dims.geo.name, results.p.v: measures.p.total";
-    expect(fields, r#"{"results":[{"n":["x","CA"],"p":{"v":39}}]}"#, &[ca]);
+    let inner = "\"results.n[1]\": dims.geo.name, results.p.v: measures.p.total";
+    expect(inner, r#"{"results":[{"n":["x","CA"],"p":{"v":39}}]}"#, &[ca]);
     let hourly = "hourly.time: dims.time.at, hourly.temperature_2m: measures.t, latitude: measures.lat";
     expect(
         hourly,
@@ -150,8 +153,8 @@ measures: {v: v, w: {from: w, multiply: 0.1}}
     assert_eq!(mapped.rows, 10);
     assert_eq!((mapped.dropped[0].reason.as_str(), mapped.dropped[0].rows), ("no measure has a value", 6));
     let unread: Vec<_> = mapped.unread.iter().map(|lost| (lost.reason.as_str(), lost.example.as_deref())).collect();
-    let expected = [("measures.v is not a number", Some("x")), ("measures.w is not a number", Some("{\"a\":1}"))];
-    assert_eq!(unread, expected);
+    let unreadable = [("measures.v is not a number", Some("x")), ("measures.w is not a number", Some("{\"a\":1}"))];
+    assert_eq!(unread, unreadable);
 }
 
 #[test]
@@ -270,4 +273,18 @@ fn hostile_answers_are_bounded() {
     );
     assert!(error(lines, "{\"data\":[{\"n\":\"a\0b\",\"v\":1}]}").contains("a control character"));
     assert_eq!(records(lines, r#"{"data":[{"n":"\ud800","v":1}]}"#), [r#"{"dims":{},"measures":{"v":1}}"#]);
+}
+
+#[test]
+fn observations_of_the_weather_service_keep_what_is_there() {
+    let text = include_str!("../../../profiles/government/us-nws-observations.yaml");
+    let answer = r#"{"type":"FeatureCollection","features":[{"id":"x","properties":{
+        "station":"https://api.weather.gov/stations/KSEA","timestamp":"2024-01-15T12:53:00+00:00",
+        "temperature":{"unitCode":"wmoUnit:degC","value":7.2,"qualityControl":"V"},
+        "windSpeed":{"unitCode":"wmoUnit:km_h-1","value":null,"qualityControl":"Z"}}}],
+        "pagination":{"next":"https://api.weather.gov/stations/KSEA/observations?cursor=x"}}"#;
+    let expected = [
+        r#"{"dims":{"entity":{"station":"KSEA"},"time":{"at":"2024-01-15T12:53:00Z"}},"measures":{"temperature_c":7.2}}"#,
+    ];
+    assert_eq!(map(&profile(text), answer.as_bytes()).unwrap().records, expected);
 }

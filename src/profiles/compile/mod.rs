@@ -10,6 +10,7 @@ mod record;
 mod rows;
 mod scope;
 mod source;
+mod test;
 mod window;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
 use super::node::{At, Place};
+use super::own_test::ProfileTest;
 use super::path::{Origin, Path, Segment};
 use super::plan::{Found, FoundKind, Limits, Mapping, MappingPlan, Plan};
 use super::problem::Problem;
@@ -32,6 +34,7 @@ pub struct Compiled {
     pub jitter: Duration,
     pub plan: Option<Plan>,
     pub document: Document,
+    pub test: Option<ProfileTest>,
 }
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(3600);
@@ -46,8 +49,9 @@ pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled 
     minimal::expand(&mut document, &mut notes);
     let (enabled, interval, jitter) = schedule(document.schedule.as_ref(), &mut notes);
     let plan = plan(&document, &mut notes);
+    let test = test::test(document.test.as_ref(), &mut notes);
     problems.append(&mut notes.problems);
-    Compiled { id, version, enabled, interval, jitter, plan, document }
+    Compiled { id, version, enabled, interval, jitter, plan, document, test }
 }
 
 fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {

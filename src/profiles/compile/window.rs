@@ -64,7 +64,7 @@ fn now(text: &str) -> Option<Instant> {
 }
 
 /// Milliseconds of an instant that is written out; without a zone it is UTC.
-fn fixed(text: &str) -> Option<i64> {
+pub fn fixed(text: &str) -> Option<i64> {
     let date = match read_iso(text).ok()? {
         Reading::Year(year) => jiff::civil::Date::new(year, 1, 1).ok()?,
         Reading::Month(year, month) => jiff::civil::Date::new(year, month, 1).ok()?,

@@ -4,6 +4,7 @@
 pub mod fields;
 pub mod rows;
 pub mod source;
+pub mod test;
 
 use super::duration::Duration;
 use super::node::{At, Entries, Place, Read, document};
@@ -12,6 +13,7 @@ use super::scalar::Scalar;
 use fields::Field;
 use rows::Rows;
 use source::Source;
+use test::TestDoc;
 
 document! {
     /// One HTTP source and how its answers become records.
@@ -49,6 +51,8 @@ document! {
         schedule: At<Schedule>,
         /// What one run may cost. Reaching a limit ends the run as `partial`, never silently.
         limits: At<Limits>,
+        /// Saved answers and the records that they must give.
+        test: At<TestDoc>,
     }
 }
 

@@ -2,6 +2,7 @@
 //! would take it for an id.
 
 mod actions;
+mod preview;
 mod read;
 mod text;
 mod write;
@@ -15,12 +16,15 @@ use crate::domain::ids::TenantId;
 use crate::http::area::area;
 use crate::protocol::coordinator::ProfilesChanged;
 
+pub use preview::Previews;
+
 /// The longest that a write waits for the coordinator to hear of it.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(1);
 
 area!(
     read::show_schema,
     write::validate_profile,
+    preview::preview_profile,
     actions::pause_profile,
     actions::resume_profile,
     actions::run_profile,

@@ -1,0 +1,122 @@
+//! `chartly profile preview`: one run of the real engine that stores nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use super::reach::Reach;
+use super::{refuse, table};
+use crate::actors::drone::EnvironmentSecrets;
+use crate::cli::on_actix;
+use crate::domain::run::RunState;
+use crate::pipeline::fetch::{Asked, Recording, SavedAnswer, now_ms};
+use crate::pipeline::preview::{Extent, Preview, StandIns, preview};
+use crate::pipeline::{Dropped, Fetcher, RunOutcome, Secrets};
+use crate::profiles::{self, Profile};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    file: PathBuf,
+    /// Instead of the source: a file with one answer, or a folder with `index.json` and the answers it lists.
+    #[arg(long)]
+    answer: Option<PathBuf>,
+    /// Records to show.
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+    #[command(flatten)]
+    reach: Reach,
+    /// `table` for people; `ndjson`: the records alone on stdout, one a line.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    Ndjson,
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    let profile = match load(&args.file) {
+        Ok(profile) => profile,
+        Err(message) => return refuse(2, message),
+    };
+    let played = match &args.answer {
+        Some(path) => recording(path).map(Some),
+        None => Ok(None),
+    };
+    let (played, settings) = match (played, args.reach.settings()) {
+        (Ok(played), Ok(settings)) => (played, settings),
+        (Err(message), _) | (_, Err(message)) => return refuse(2, message),
+    };
+    let given = on_actix(async {
+        let (fetcher, extent, secrets): (_, _, &dyn Secrets) = match played {
+            Some(recording) => (Fetcher::recorded(recording), Extent::whole(&profile, args.limit), &StandIns),
+            None => (Fetcher::new(settings), Extent::first(&profile, args.limit), &EnvironmentSecrets),
+        };
+        preview(&fetcher.with_journal(), &profile, extent, now_ms(), secrets).await
+    });
+    show(&given, args.output);
+    match given.outcome.state {
+        RunState::Failed => ExitCode::from(1),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Reads a profile; the error shows all its problems.
+pub fn load(file: &Path) -> Result<Profile, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    profiles::load(&text).map_err(|problems| problems.in_file(&file.display().to_string()).to_string())
+}
+
+fn recording(path: &Path) -> Result<Recording, String> {
+    if path.is_dir() {
+        return Recording::read(path).map_err(|error| error.to_string());
+    }
+    let body = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Recording::new(vec![SavedAnswer::plain(body)]))
+}
+
+fn show(given: &Preview, output: Output) {
+    match output {
+        Output::Ndjson => given.records.iter().for_each(|record| println!("{record}")),
+        Output::Table if given.records.is_empty() => println!("no records"),
+        Output::Table => print!("{}", table::table(&given.records)),
+    }
+    eprint!("\n{}", told(&given.outcome, given.records.len()));
+    eprint!("{}", requests(&given.asked, given.outcome.requests));
+}
+
+/// What became of the rows, in words.
+fn told(outcome: &RunOutcome, shown: usize) -> String {
+    let mut text = format!(
+        "{}: {} rows, {} records ({shown} shown), {} duplicates, {} rows dropped\n",
+        outcome.state.as_str(),
+        outcome.rows,
+        outcome.records,
+        outcome.duplicates,
+        outcome.dropped_rows(),
+    );
+    if let Some(error) = &outcome.error {
+        text.push_str(&format!("  {error}\n"));
+    }
+    for (list, what) in [(&outcome.dropped, "rows dropped"), (&outcome.unread, "values left out")] {
+        let line = |Dropped { reason, rows, example }: &Dropped| {
+            let example = example.as_ref().map(|text| format!(", such as {text:?}")).unwrap_or_default();
+            format!("  {rows} {what}: {reason}{example}\n")
+        };
+        text.extend(list.iter().map(line));
+    }
+    text
+}
+
+fn requests(asked: &[Asked], made: u64) -> String {
+    let mut text = format!("{made} requests\n");
+    for Asked { method, url, body, answer, .. } in asked {
+        let answer = answer.as_ref().map(|answer| format!(" → {answer}")).unwrap_or_default();
+        let body = body.as_ref().map(|body| format!(" {body}")).unwrap_or_default();
+        text.push_str(&format!("  {method} {url}{body}{answer}\n"));
+    }
+    text
+}

@@ -1,0 +1,40 @@
+//! The requests that a run would begin with, built and not sent: one for each parameter set and window.
+
+use super::fetch::Asked;
+use super::outcome::Secrets;
+use super::paging::Pager;
+use super::request::{self, Filling};
+use super::window::Windows;
+use crate::profiles::Profile;
+
+/// What a run would ask.
+#[derive(Debug)]
+pub struct FirstRequests {
+    /// Parameter sets; 1 where there are none.
+    pub sets: usize,
+    /// Windows of each set; 1 where there are none.
+    pub windows: usize,
+    /// The first of them, or why one cannot be built.
+    pub shown: Vec<Result<Asked, String>>,
+}
+
+/// Builds the first page's request of the first `most` lists.
+pub fn first_requests(profile: &Profile, now_ms: i64, secrets: &dyn Secrets, most: usize) -> FirstRequests {
+    let plan = profile.plan();
+    let windows: Vec<Option<(i64, i64)>> = match &plan.window {
+        None => vec![None],
+        Some(window) => Windows::new(window, now_ms).map(Some).collect(),
+    };
+    let lists = plan.sets.iter().flat_map(|values| windows.iter().map(move |window| (values, *window)));
+    let build = |(values, window): (&Vec<_>, _)| {
+        let filling = Filling { params: &plan.params, values, window, now_ms };
+        let pager = Pager::new(plan.paging.as_ref());
+        let mut asked = Asked::of(&request::build(plan, filling, &pager.first(), secrets)?);
+        if let Some(own) = &plan.request.user_agent {
+            asked.headers.push(("User-Agent".into(), format!("{own} chartly/{}", env!("CARGO_PKG_VERSION"))));
+        }
+        Ok(asked)
+    };
+    let shown = lists.take(most).map(build).collect();
+    FirstRequests { sets: plan.sets.len(), windows: windows.len(), shown }
+}

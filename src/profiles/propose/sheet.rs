@@ -1,0 +1,304 @@
+//! The answer as a sheet: a column for each place that a row can see, a cell for each row.
+
+use serde_json::Value;
+
+use super::shape::{Shape, Step, path_text};
+use crate::profiles::path::Origin;
+
+/// Rows and columns that are looked at.
+const MAX_ROWS: usize = 2_000;
+const MAX_COLUMNS: usize = 400;
+/// Objects inside a row, and elements of an array inside a row, that are looked into.
+const MAX_DEPTH: usize = 4;
+const MAX_ELEMENTS: usize = 6;
+
+/// A place that a row can see.
+#[derive(Debug, Clone)]
+pub struct Column<'d> {
+    /// As a field of a profile names it.
+    pub from: String,
+    /// Names on the way from the row, the last one innermost.
+    pub names: Vec<String>,
+    pub cells: Vec<Option<&'d Value>>,
+    /// Keys of maps are texts of their own.
+    pub keys: Vec<Option<String>>,
+    /// Outside the innermost step.
+    pub outer: bool,
+}
+
+impl Column<'_> {
+    /// The text of each cell; `None` where there is no value.
+    pub fn texts(&self) -> Vec<Option<String>> {
+        if !self.keys.is_empty() {
+            return self.keys.clone();
+        }
+        let text = |cell: &Option<&Value>| match cell {
+            None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(other) => Some(other.to_string()),
+        };
+        self.cells.iter().map(text).collect()
+    }
+}
+
+/// A step with a name, as `rows.each` writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedStep {
+    pub name: String,
+    pub path: String,
+    pub entries: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Sheet<'d> {
+    pub columns: Vec<Column<'d>>,
+    pub rows: usize,
+    /// More than one: the rows are nested.
+    pub steps: Vec<NamedStep>,
+}
+
+impl<'d> Sheet<'d> {
+    pub fn of(document: &'d Value, shape: &Shape) -> Self {
+        let mut sheet = Self::default();
+        match shape {
+            Shape::Each(steps) => sheet.each(document, steps),
+            Shape::Table(under) => sheet.table(at(document, under)),
+            Shape::Cells(under, width) => sheet.cells(at(document, under), *width),
+            Shape::Zip(under) => sheet.zip(at(document, under)),
+            Shape::Single(under) => sheet.row("", &[], at(document, under), false),
+        }
+        sheet
+    }
+
+    fn each(&mut self, document: &'d Value, steps: &[Step]) {
+        self.steps = named(steps);
+        let nested = self.steps.len() > 1 || self.steps.iter().any(|step| step.entries);
+        let parts = split(steps);
+        let mut rows = Vec::new();
+        expand(document, &parts, &mut Vec::new(), &mut rows);
+        rows.truncate(MAX_ROWS);
+        for row in &rows {
+            let last = row.len().saturating_sub(1);
+            for (index, (key, value)) in row.iter().enumerate() {
+                let step = self.steps[index].clone();
+                let before = if nested { step.name.clone() } else { String::new() };
+                if let Some(key) = key {
+                    self.key(&format!("{before}.key"), &step.name, key, index != last);
+                }
+                // A member of a map is reached through `value`.
+                let before = if step.entries { format!("{before}.value") } else { before };
+                self.row(&before, &[], value, index != last);
+            }
+            self.end_row();
+        }
+    }
+
+    fn table(&mut self, value: &'d Value) {
+        let rows: Vec<&Vec<Value>> = value.as_array().into_iter().flatten().filter_map(Value::as_array).collect();
+        let Some((header, rows)) = rows.split_first() else { return };
+        for row in rows.iter().take(MAX_ROWS) {
+            for (name, cell) in header.iter().zip(*row) {
+                let name = name.as_str().unwrap_or("");
+                self.put(path_text(&[Step::Name(name.to_owned())], Origin::Open), vec![name.to_owned()], cell, false);
+            }
+            self.end_row();
+        }
+    }
+
+    fn cells(&mut self, value: &'d Value, width: usize) {
+        for row in value.as_array().into_iter().flatten().filter_map(Value::as_array).take(MAX_ROWS) {
+            for (index, cell) in row.iter().take(width).enumerate() {
+                self.put(format!("c{index}"), vec![format!("c{index}")], cell, false);
+            }
+            self.end_row();
+        }
+    }
+
+    fn zip(&mut self, value: &'d Value) {
+        let arrays =
+            value.as_object().into_iter().flatten().filter_map(|(name, array)| Some((name, array.as_array()?)));
+        let arrays: Vec<(&String, &Vec<Value>)> = arrays.collect();
+        let rows = arrays.iter().map(|(_, array)| array.len()).max().unwrap_or(0).min(MAX_ROWS);
+        for index in 0..rows {
+            for (name, array) in &arrays {
+                if let Some(cell) = array.get(index) {
+                    let from = path_text(&[Step::Name((*name).clone())], Origin::Open);
+                    self.put(from, vec![(*name).clone()], cell, false);
+                }
+            }
+            self.end_row();
+        }
+    }
+
+    /// All single values in a row.
+    fn row(&mut self, before: &str, names: &[String], value: &'d Value, outer: bool) {
+        if names.len() > MAX_DEPTH {
+            return;
+        }
+        match value {
+            Value::Object(members) => {
+                for (name, inner) in members {
+                    let names: Vec<String> = names.iter().cloned().chain([name.clone()]).collect();
+                    let from = join(before, name);
+                    self.row(&from, &names, inner, outer);
+                }
+            }
+            Value::Array(items)
+                if items.len() <= MAX_ELEMENTS && items.iter().all(|item| !item.is_object() && !item.is_array()) =>
+            {
+                for (index, inner) in items.iter().enumerate() {
+                    let names: Vec<String> = names.iter().cloned().chain([index.to_string()]).collect();
+                    self.put(format!("{before}[{index}]"), names, inner, outer);
+                }
+            }
+            Value::Array(_) => {}
+            single => self.put(before.to_owned(), names.to_vec(), single, outer),
+        }
+    }
+
+    fn put(&mut self, from: String, names: Vec<String>, cell: &'d Value, outer: bool) {
+        let rows = self.rows;
+        let Some(column) = self.column(from, names, outer) else { return };
+        column.cells.resize(rows, None);
+        column.cells.push(Some(cell));
+    }
+
+    fn key(&mut self, from: &str, step: &str, key: &str, outer: bool) {
+        let rows = self.rows;
+        let Some(column) = self.column(from.to_owned(), vec![step.to_owned()], outer) else { return };
+        column.keys.resize(rows, None);
+        column.keys.push(Some(key.to_owned()));
+        column.cells.resize(rows + 1, None);
+    }
+
+    fn column(&mut self, from: String, names: Vec<String>, outer: bool) -> Option<&mut Column<'d>> {
+        if let Some(at) = self.columns.iter().position(|column| column.from == from) {
+            return self.columns.get_mut(at);
+        }
+        if self.columns.len() >= MAX_COLUMNS || from.is_empty() {
+            return None;
+        }
+        self.columns.push(Column { from, names, cells: Vec::new(), keys: Vec::new(), outer });
+        self.columns.last_mut()
+    }
+
+    fn end_row(&mut self) {
+        self.rows += 1;
+        for column in &mut self.columns {
+            column.cells.resize(self.rows, None);
+            if !column.keys.is_empty() {
+                column.keys.resize(self.rows, None);
+            }
+        }
+    }
+}
+
+fn join(before: &str, name: &str) -> String {
+    let own = path_text(&[Step::Name(name.to_owned())], Origin::Open);
+    match before {
+        "" if matches!(name, "doc" | "param" | "window" | "header") => format!("@.{own}"),
+        "" => own,
+        _ if own.starts_with('[') => format!("{before}{own}"),
+        _ => format!("{before}.{own}"),
+    }
+}
+
+/// The value at a place without lists.
+pub fn at<'d>(document: &'d Value, steps: &[Step]) -> &'d Value {
+    steps.iter().fold(document, |value, step| match step {
+        Step::Name(name) => value.get(name).unwrap_or(&Value::Null),
+        Step::Index(index) => value.get(*index as usize).unwrap_or(&Value::Null),
+        Step::All | Step::Entries => value,
+    })
+}
+
+/// The path of each list, from the element of the list before.
+fn split(steps: &[Step]) -> Vec<(Vec<Step>, Step)> {
+    let mut parts = Vec::new();
+    let mut open = Vec::new();
+    for step in steps {
+        match step {
+            Step::All | Step::Entries => parts.push((std::mem::take(&mut open), step.clone())),
+            other => open.push(other.clone()),
+        }
+    }
+    parts
+}
+
+/// All rows, each with the key (of a map) and the value of every step.
+type Row<'d> = Vec<(Option<String>, &'d Value)>;
+
+fn expand<'d>(value: &'d Value, parts: &[(Vec<Step>, Step)], above: &mut Row<'d>, rows: &mut Vec<Row<'d>>) {
+    let Some(((path, kind), rest)) = parts.split_first() else {
+        rows.push(above.clone());
+        return;
+    };
+    let mut into = |key: Option<String>, inner: &'d Value, rows: &mut Vec<Row<'d>>| {
+        if rows.len() < MAX_ROWS {
+            above.push((key, inner));
+            expand(inner, rest, above, rows);
+            above.pop();
+        }
+    };
+    match (at(value, path), kind) {
+        (Value::Array(items), Step::All) => items.iter().for_each(|item| into(None, item, rows)),
+        (Value::Object(members), Step::Entries) => {
+            members.iter().for_each(|(key, inner)| into(Some(key.clone()), inner, rows));
+        }
+        _ => {}
+    }
+}
+
+/// Steps with names: the singular of the member that holds them, each once.
+fn named(steps: &[Step]) -> Vec<NamedStep> {
+    let mut named: Vec<NamedStep> = Vec::new();
+    for (index, (path, kind)) in split(steps).iter().enumerate() {
+        let last = path.iter().rev().find_map(|step| match step {
+            Step::Name(name) => Some(super::dims::clean(name)),
+            _ => None,
+        });
+        let base = singular(&last.unwrap_or_else(|| if index == 0 { "item".into() } else { "part".into() }));
+        let is_taken = |name: &str, named: &[NamedStep]| {
+            matches!(name, "doc" | "param" | "window" | "header" | "key" | "value")
+                || named.iter().any(|step| step.name == name)
+        };
+        let mut name = base.clone();
+        for number in 2.. {
+            if !is_taken(&name, &named) {
+                break;
+            }
+            name = format!("{base}_{number}");
+        }
+        let inner = named.last().is_some_and(|outer: &NamedStep| outer.entries);
+        let path = match (index, path.is_empty()) {
+            (0, _) => path_text(path, Origin::Document),
+            (_, true) if inner => format!("{}.value", named[index - 1].name),
+            (_, true) => "@".to_owned(),
+            (_, false) if inner => join_path(&format!("{}.value", named[index - 1].name), path),
+            // A path that begins as the outer step is called would be taken for that step.
+            (_, false) => {
+                let like_outer =
+                    |step: &Step| matches!((step, named.last()), (Step::Name(own), Some(outer)) if *own == outer.name);
+                path_text(path, if like_outer(&path[0]) { Origin::Row } else { Origin::Open })
+            }
+        };
+        named.push(NamedStep { name, path, entries: *kind == Step::Entries });
+    }
+    named
+}
+
+fn join_path(before: &str, path: &[Step]) -> String {
+    let own = path_text(path, Origin::Open);
+    if own.starts_with('[') { format!("{before}{own}") } else { format!("{before}.{own}") }
+}
+
+fn singular(name: &str) -> String {
+    match name {
+        "series" | "data" | "news" => name.to_owned(),
+        _ => match (name.strip_suffix("ies"), name.strip_suffix('s')) {
+            (Some(stem), _) if stem.len() > 1 => format!("{stem}y"),
+            (_, Some(stem)) if stem.len() > 2 && !stem.ends_with('s') => stem.to_owned(),
+            _ => name.to_owned(),
+        },
+    }
+}
