@@ -33,8 +33,8 @@ const GATHER_STEP: Duration = Duration::from_micros(50);
 const GATHER_STEPS: u32 = 8;
 /// And at most this many writes.
 const GROUP_WRITES: usize = 256;
-/// Without a write for this long the log is emptied.
-const IDLE: Duration = Duration::from_secs(2);
+/// Without a write for this long the log is emptied, if it has grown.
+const IDLE: Duration = Duration::from_secs(5);
 /// After a failure, and without a write, this is how long until the store is tried again: it must become ready by
 /// itself, since an unready node is sent nothing.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
@@ -129,9 +129,9 @@ impl Writer {
                     }
                 }
                 () = tokio::time::sleep(TRY_AGAIN), if failing => self.try_again().await,
-                () = idle, if !failing && self.checkpoints.log_has_pages() => {
+                () = idle, if !failing && self.checkpoints.wants_rest() => {
                     if let Some(db) = self.db.as_mut() {
-                        self.checkpoints.empty_log(db).await;
+                        self.checkpoints.rest(db).await;
                     }
                 }
             }
