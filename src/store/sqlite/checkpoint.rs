@@ -17,6 +17,9 @@ use crate::store::vitals::Counters;
 const PAGE_BYTES: i64 = 16 << 10;
 /// Pages in the log that call for a checkpoint: 64 MiB.
 const DUE_PAGES: i64 = 4_096;
+/// Pages in the log that are worth emptying it when nothing is written: 1 MiB. Fewer may stay; emptying the log after
+/// every lone write would only wear the disk.
+const IDLE_PAGES: i64 = 64;
 /// Commits between two looks at the log.
 const LOOK_EVERY: u32 = 4;
 
@@ -29,6 +32,8 @@ pub(super) struct Checkpoints {
     since_look: u32,
     log_pages: i64,
     in_background: bool,
+    /// Nothing was committed since the last rest.
+    rested: bool,
 }
 
 /// The other side: a connection that does the moving.
@@ -42,7 +47,8 @@ pub(super) struct Mover {
 pub(super) fn pair(settings: &StoreSettings, counters: Arc<Counters>) -> (Checkpoints, Mover) {
     let (orders, orders_receiver) = mpsc::channel(1);
     let (done_sender, done) = mpsc::channel(1);
-    let checkpoints = Checkpoints { counters, orders, done, since_look: 0, log_pages: 0, in_background: false };
+    let checkpoints =
+        Checkpoints { counters, orders, done, since_look: 0, log_pages: 0, in_background: false, rested: true };
     (checkpoints, Mover { settings: settings.clone(), orders: orders_receiver, done: done_sender })
 }
 
@@ -51,6 +57,7 @@ impl Checkpoints {
     pub(super) async fn after_commit(&mut self, db: Option<&mut SqliteConnection>) {
         let Some(db) = db else { return };
         self.since_look += 1;
+        self.rested = false;
         if self.in_background {
             if self.done.try_recv().is_ok() {
                 self.in_background = false;
@@ -68,8 +75,18 @@ impl Checkpoints {
         }
     }
 
-    pub(super) fn log_has_pages(&self) -> bool {
-        self.log_pages > 0 || self.since_look > 0
+    /// Whether there was a commit since the last rest.
+    pub(super) fn wants_rest(&self) -> bool {
+        !self.rested
+    }
+
+    /// Called when nothing has been written for a while.
+    pub(super) async fn rest(&mut self, db: &mut SqliteConnection) {
+        self.rested = true;
+        self.look(db).await;
+        if self.log_pages >= IDLE_PAGES {
+            self.empty_log(db).await;
+        }
     }
 
     /// Moves everything and cuts the log back to nothing. A reader in the middle of a page only delays it.
@@ -77,6 +94,7 @@ impl Checkpoints {
         self.since_look = 0;
         self.log_pages = 0;
         let outcome = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(db).await;
+        self.counters.wal_bytes.store(0, Relaxed);
         self.note(outcome.map(|_| ()));
     }
 

@@ -90,6 +90,7 @@ impl Sqlite {
             turnstile: Turnstile::of(&settings.path),
             crashes: CrashLog::new(settings.policy),
             started: Instant::now(),
+            expected: 1,
         };
         launch(writer, mover)?;
         let readers = open::reader_pool(settings);

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 /// The sizes, largest first; the last must be 1.
-const SIZES: [usize; 5] = [200, 50, 20, 4, 1];
+const SIZES: [usize; 5] = [200, 100, 20, 4, 1];
 
 /// One statement in every size.
 pub(super) struct Sized {
