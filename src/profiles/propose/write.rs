@@ -181,9 +181,14 @@ fn group(half: &str, fields: &[Proposed], out: &mut String) {
 }
 
 fn value(field: &Proposed) -> String {
-    let from = quoted(&field.from);
+    // A template's braces are its own; in a list of paths braces are letters.
+    let is_template = field.from.starts_with('{') && field.from.contains("}{");
+    let source = match field.from.contains(['{', '}']) && !is_template {
+        true => format!("first_of: [{}]", quoted(&field.from)),
+        false => format!("from: {}", quoted(&field.from)),
+    };
     match &field.kind {
-        Kind::Dim | Kind::Measure => format!("{{from: {from}}}"),
+        Kind::Dim | Kind::Measure => format!("{{{source}}}"),
         Kind::Time { form, zone } => {
             let zone = match zone {
                 Zone::Unsaid => String::new(),
@@ -191,7 +196,7 @@ fn value(field: &Proposed) -> String {
                 Zone::Offset(path) => format!(", offset: {}", quoted(path)),
             };
             let grain = if field.name == "time.start" { format!(", grain: {}", form.grain) } else { String::new() };
-            format!("{{from: {from}, time: {{in: {}{grain}{zone}}}}}", quoted(form.form))
+            format!("{{{source}, time: {{in: {}{grain}{zone}}}}}", quoted(form.form))
         }
     }
 }
