@@ -20,7 +20,7 @@ fmt:
 	cargo fmt
 
 doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
 
 # Ratios from interleaved runs; results belong into docs/performance.md with date and machine.
 bench:

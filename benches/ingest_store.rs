@@ -21,6 +21,7 @@ struct Way {
     name: &'static str,
     run: fn(&Path, &[Batch]) -> Outcome,
     seconds: Vec<f64>,
+    cpu_seconds: Vec<f64>,
     longest_ms: f64,
     bytes: f64,
 }
@@ -28,6 +29,8 @@ struct Way {
 #[derive(Default)]
 struct Outcome {
     seconds: f64,
+    /// Of all threads, while the clock ran.
+    cpu_seconds: f64,
     longest_ms: f64,
     /// On disk for each record, after everything was written back.
     bytes: f64,
@@ -58,7 +61,7 @@ fn main() {
 }
 
 fn way(name: &'static str, run: fn(&Path, &[Batch]) -> Outcome) -> Way {
-    Way { name, run, seconds: Vec::new(), longest_ms: 0.0, bytes: 0.0 }
+    Way { name, run, seconds: Vec::new(), cpu_seconds: Vec::new(), longest_ms: 0.0, bytes: 0.0 }
 }
 
 fn measure(ways: &mut [Way], batches: &[Batch]) {
@@ -67,6 +70,7 @@ fn measure(ways: &mut [Way], batches: &[Batch]) {
         let outcome = (way.run)(folder.path(), batches);
         eprintln!("  {:<34} {:.3} s", way.name, outcome.seconds);
         way.seconds.push(outcome.seconds);
+        way.cpu_seconds.push(outcome.cpu_seconds);
         way.longest_ms = way.longest_ms.max(outcome.longest_ms);
         way.bytes = outcome.bytes;
     }
@@ -74,13 +78,17 @@ fn measure(ways: &mut [Way], batches: &[Batch]) {
 
 fn report(ways: &mut [Way], records: usize) {
     println!("{records} records");
-    println!("{:<34} {:>10} {:>8} {:>12} {:>10}", "", "records/s", "ratio", "longest ms", "B/record");
+    let heads = ["records/s", "ratio", "CPU us/record", "longest ms", "B/record"];
+    println!("{:<34} {:>10} {:>8} {:>14} {:>12} {:>10}", "", heads[0], heads[1], heads[2], heads[3], heads[4]);
     let mut raw = None;
     for way in ways {
-        way.seconds.sort_by(f64::total_cmp);
-        let rate = records as f64 / way.seconds[way.seconds.len() / 2];
+        let rate = records as f64 / median(&mut way.seconds);
         let ratio = rate / *raw.get_or_insert(rate);
-        println!("{:<34} {rate:>10.0} {ratio:>8.2} {:>12.1} {:>10.1}", way.name, way.longest_ms, way.bytes);
+        let cpu_us = median(&mut way.cpu_seconds) * 1e6 / records as f64;
+        println!(
+            "{:<34} {rate:>10.0} {ratio:>8.2} {cpu_us:>14.2} {:>12.1} {:>10.1}",
+            way.name, way.longest_ms, way.bytes
+        );
     }
 }
 
@@ -96,7 +104,7 @@ fn raw(folder: &Path, batches: &[Batch]) -> Outcome {
          CREATE INDEX records_ts ON records (profile_id, ts);",
     )
     .unwrap();
-    let (started, mut longest) = (Instant::now(), Duration::ZERO);
+    let (started, cpu, mut longest) = (Instant::now(), cpu_seconds(), Duration::ZERO);
     for (run, batch) in (1_i64..).zip(batches) {
         let begun = Instant::now();
         let transaction = db.transaction().unwrap();
@@ -114,9 +122,9 @@ fn raw(folder: &Path, batches: &[Batch]) -> Outcome {
         transaction.commit().unwrap();
         longest = longest.max(begun.elapsed());
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let (seconds, cpu_seconds) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    Outcome { seconds, longest_ms: longest.as_secs_f64() * 1e3, bytes: bytes_each(&file, batches) }
+    Outcome { seconds, cpu_seconds, longest_ms: longest.as_secs_f64() * 1e3, bytes: bytes_each(&file, batches) }
 }
 
 fn one_at_a_time(folder: &Path, batches: &[Batch]) -> Outcome {
@@ -149,7 +157,7 @@ fn through_store(folder: &Path, batches: &[Batch], at_once: usize, passes: usize
         for pass in 0..passes {
             let mine: Vec<Batch> = batches.iter().map(|batch| renamed(batch, pass)).collect();
             let mut longest = Duration::ZERO;
-            let started = Instant::now();
+            let (started, cpu) = (Instant::now(), cpu_seconds());
             let posts = mine.into_iter().map(|batch| {
                 let tenant = tenant.clone();
                 async move {
@@ -163,6 +171,7 @@ fn through_store(folder: &Path, batches: &[Batch], at_once: usize, passes: usize
                 longest = longest.max(took);
             }
             outcome.seconds = started.elapsed().as_secs_f64();
+            outcome.cpu_seconds = cpu_seconds() - cpu;
             outcome.longest_ms = longest.as_secs_f64() * 1e3;
         }
         store.close(Duration::from_secs(60)).await.unwrap();
@@ -231,6 +240,19 @@ fn one_batch(number: u64, start: u64, size: u64) -> Batch {
 fn bytes_each(file: &Path, batches: &[Batch]) -> f64 {
     let records: usize = batches.iter().map(|batch| batch.records.len()).sum();
     std::fs::metadata(file).unwrap().len() as f64 / records as f64
+}
+
+fn median(numbers: &mut [f64]) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+/// User and system time of this process; the kernel counts it in hundredths of a second.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks = after_name.split(' ').skip(11).take(2).filter_map(|number| number.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 fn peak_kib() -> u64 {

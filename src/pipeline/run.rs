@@ -63,6 +63,15 @@ impl End {
 
 type Flow<T> = Result<T, End>;
 
+/// What came up in one list of pages, to see when paging does not move on.
+#[derive(Default)]
+struct Chain {
+    /// Requests, by what they ask.
+    asked: HashSet<[u8; 16]>,
+    /// Bodies with rows.
+    bodies: HashSet<u128>,
+}
+
 struct Run<'r> {
     fetcher: &'r Fetcher,
     input: &'r RunInput<'r>,
@@ -77,8 +86,6 @@ struct Run<'r> {
     rows: u64,
     records: u64,
     duplicates: u64,
-    /// Requests made, by what they ask.
-    asked: HashSet<[u8; 16]>,
     validators: Option<Validators>,
 }
 
@@ -104,7 +111,6 @@ impl<'r> Run<'r> {
             rows: 0,
             records: 0,
             duplicates: 0,
-            asked: HashSet::new(),
             validators: None,
         }
     }
@@ -144,9 +150,9 @@ impl<'r> Run<'r> {
         let mut pager = Pager::new(self.plan.paging.as_ref());
         let first = build(&pager.first())?;
         let mut request = first.clone();
-        let mut bodies = HashSet::new();
+        let mut chain = Chain::default();
         loop {
-            let page = self.page(&request, &given, &mut bodies).await?;
+            let page = self.page(&request, &given, &mut chain).await?;
             self.send(sink).await?;
             if page.limited {
                 return Err(End::Limit(format!("max_records ({})", self.limits.max_records)));
@@ -185,9 +191,9 @@ impl<'r> Run<'r> {
     }
 
     /// Fetches a page until it counts, or fails.
-    async fn page(&mut self, request: &Outgoing, given: &Given, bodies: &mut HashSet<u128>) -> Flow<PageResult> {
+    async fn page(&mut self, request: &Outgoing, given: &Given, chain: &mut Chain) -> Flow<PageResult> {
         let digest = request.digest();
-        if !self.asked.insert(digest.key()) {
+        if !chain.asked.insert(digest.key()) {
             let message =
                 format!("the request to {} came up twice in one run; paging does not move on", shown(&request.url));
             return Err(End::failed(message));
@@ -197,7 +203,7 @@ impl<'r> Run<'r> {
         let mut attempt = 1;
         loop {
             self.check_time(Duration::ZERO)?;
-            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, bodies).await {
+            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, chain).await {
                 Ok(page) => return Ok(page),
                 Err(Trouble::End(End::Failed { message, not_before_ms })) => {
                     let message = self.in_words(request, &message, 1);
@@ -254,7 +260,7 @@ impl<'r> Run<'r> {
         request: &Outgoing,
         validators: Option<&Validators>,
         given: &Given,
-        bodies: &mut HashSet<u128>,
+        chain: &mut Chain,
     ) -> Result<PageResult, Trouble> {
         let agent = self.plan.request.user_agent.as_deref();
         let timeout = self.limits.timeout;
@@ -272,7 +278,7 @@ impl<'r> Run<'r> {
             Verdict::Again { reason, pause } => return Err(Trouble::Again { reason, pause }),
             Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
         }
-        let page = self.map(&answer, given, bodies).await?;
+        let page = self.map(&answer, given, chain).await?;
         self.keep_validators(request, &answer);
         Ok(page)
     }
@@ -299,7 +305,7 @@ impl<'r> Run<'r> {
     }
 
     /// Decodes an answer and settles its records, or forgets them.
-    async fn map(&mut self, answer: &Answer, given: &Given, bodies: &mut HashSet<u128>) -> Result<PageResult, Trouble> {
+    async fn map(&mut self, answer: &Answer, given: &Given, chain: &mut Chain) -> Result<PageResult, Trouble> {
         let text = page::text(&answer.body)?;
         let mapping = self.mapping_for(text)?;
         let left = self.limits.max_records.saturating_sub(self.records);
@@ -307,7 +313,7 @@ impl<'r> Run<'r> {
         let mapped = page::map_rows(text, &mapping, given, &mut self.outbox, left).await;
         let fresh = xxhash_rust::xxh3::xxh3_128(&answer.body);
         let mut page = match mapped {
-            Ok(page) if page.facts.rows == 0 || bodies.insert(fresh) => page,
+            Ok(page) if page.facts.rows == 0 || chain.bodies.insert(fresh) => page,
             Ok(_) => {
                 self.outbox.forget();
                 let message = "the same answer came for two pages; paging does not move on";

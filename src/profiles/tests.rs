@@ -86,3 +86,45 @@ fn the_schema_names_every_key_with_its_meaning() {
     }
     assert_eq!(schema["additionalProperties"], false);
 }
+
+#[test]
+fn texts_that_are_no_profile_are_refused_with_a_place() {
+    for (text, expected) in [
+        ("", "expected a map with id, name"),
+        ("[]", "expected a map with id, name"),
+        ("id: a\nsource: 3\nmeasures: {v: v}", "expected a map with type, url"),
+        (
+            "id: a\nsource: {url: 'https://x/', window: {from: 2024, step: PT0S}}\nmeasures: {v: v}",
+            "a window cannot be empty",
+        ),
+        (
+            "id: a\nsource: {url: 'https://x/', window: {from: 2024, to: 2023, step: P1D}}\nmeasures: {v: v}",
+            "the window ends before",
+        ),
+        (
+            "id: a\nsource: {url: 'https://{h}/', for_each: {h: [a]}}\nmeasures: {v: v}",
+            "the host of the URL may not be filled in",
+        ),
+        ("id: a\nsource: {url: 'https://u:p@x/'}\nmeasures: {v: v}", "a profile holds no user name or password"),
+        (
+            "id: a\nsource: {url: 'https://x/', headers: {Authorization: 'Bearer x'}}\nmeasures: {v: v}",
+            "would hold a secret",
+        ),
+        (
+            "id: a\nsource: {url: 'https://x/', auth: {secret: 'abc-123', in: bearer}}\nmeasures: {v: v}",
+            "the name of a secret has",
+        ),
+        ("id: a\nsource: {url: 'https://x/'}", "the profile has no measures"),
+        ("id: a\nsource: {url: 'https://x/'}\nrows: {each: a, zip: {}}\nmeasures: {v: v}", "rows is exactly one of"),
+        ("id: a\nsource: {url: 'https://x/'}\nmeasures: {v: v, v.w: w}", "is a value and cannot hold other members"),
+        ("id: a\nsource: {url: 'https://x/'}\nmeasures: {v: '$.a[*].b'}", "[*] is allowed in rows only"),
+        ("id: a\nsource: {url: 'https://x/'}\nmapping: {v: measure.v}", "is not a place in a record"),
+        ("id: a\nsource: {url: 'https://x/'}\nlimits: {max_pages: 0}\nmeasures: {v: v}", "a limit is at least 1"),
+        ("id: a\nsource: {url: 'https://x/'}\nschedule: {every: 1M}\nmeasures: {v: v}", "expected a length of time"),
+    ] {
+        let shown = load(text).expect_err(text).to_string();
+        assert!(shown.contains(expected), "{shown}\nfor {text}");
+    }
+    let huge = "a".repeat(100 << 20);
+    assert!(load(&huge).unwrap_err().to_string().contains("at most 1048576 are read"));
+}

@@ -216,6 +216,22 @@ pub fn place_offset(reading: Reading, seconds: i32) -> Result<Reading, TimeError
     }
 }
 
+/// Whether `text` is already what [`write`] would write at `grain`: the usual case, told without reading it whole.
+/// `false` says nothing.
+pub fn is_written(text: &str, grain: Grain) -> bool {
+    let bytes = text.as_bytes();
+    let is = |at: usize, count: usize| digits(bytes, at, count);
+    let month = || bytes[4] == b'-' && is(5, 2).is_some_and(|month| (1..=12).contains(&month));
+    // Days up to 28 are in every month.
+    let day = || bytes[7] == b'-' && is(8, 2).is_some_and(|day| (1..=28).contains(&day));
+    match (grain, bytes.len()) {
+        (Grain::Year, 4) => is(0, 4).is_some(),
+        (Grain::Month, 7) => is(0, 4).is_some() && month(),
+        (Grain::Date, 10) => is(0, 4).is_some() && month() && day(),
+        _ => false,
+    }
+}
+
 /// The text of `reading` at `grain`, appended to `out`.
 pub fn write(out: &mut String, reading: Reading, grain: Grain) -> Result<(), TimeError> {
     use std::fmt::Write as _;
@@ -371,6 +387,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_counts_as_written_reads_as_itself(text in "[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?") {
+            for grain in [Grain::Year, Grain::Month, Grain::Date] {
+                prop_assert!(!is_written(&text, grain) || iso(&text, grain) == text, "{} {:?}", text, grain);
+            }
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in any::<String>(), shaped in "[0-9]{4}[-MQ.W]?[0-9:TZ+. -]{0,24}") {
             for written in [&text, &shaped] {

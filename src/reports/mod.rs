@@ -1,7 +1,7 @@
 //! Reports: records of several profiles joined on shared dims, as a table or as correlations. Pure computation
 //! over canonical record texts; knows no store, no actor, no clock and no HTTP.
 //!
-//! The way: [`check`] a spec, push every record of every source into a [`Collector`], [`Collector::finish`] it,
+//! The way: [`check()`] a spec, push every record of every source into a [`Collector`], [`Collector::finish`] it,
 //! and, where asked, render the result [`as_csv`].
 
 mod answer;

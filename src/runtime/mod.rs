@@ -1,7 +1,7 @@
 //! Supervision: what actix leaves out, and all that the project needs of it.
 //!
 //! actix does not restart an actor that panicked, does not bound a mailbox in practice, and answers `Closed` for
-//! whatever went wrong. This module starts every actor under a [`Guard`](guard) that catches its panics, rebuilds it at
+//! whatever went wrong. This module starts every actor under a guard that catches its panics, rebuilds it at
 //! the same address after a pause, and gives up aloud; and it hands out a [`Handle`] that bounds the queue, puts a
 //! deadline on every question and says which failures are safe to retry. The promises made to users stand in
 //! `docs/guarantees.md`, each with its test in `tests/supervision/`.

@@ -2,7 +2,7 @@
 //! knows no actor, no HTTP and no clock (the time is always passed in).
 //!
 //! An answer means committed. One writer takes all writes and commits them in groups; readers go beside it. What the
-//! engine is stands behind [`Engine`]; above it only types of the protocol are spoken.
+//! engine is stands behind `Engine`; above it only types of the protocol are spoken.
 
 mod error;
 mod id_set;

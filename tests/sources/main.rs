@@ -101,6 +101,28 @@ async fn every_source_comes_out_as_expected() {
     }
 }
 
+#[test]
+fn every_profile_of_the_repository_is_without_problems() {
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("profiles")];
+    let mut ids = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                let text = std::fs::read_to_string(&path).expect("it is a text");
+                ids.push(load(&text).unwrap_or_else(|problems| panic!("{}\n{problems}", path.display())).id().clone());
+            }
+        }
+    }
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "two profiles share an id");
+    assert!(count >= 9, "{count}");
+}
+
 /// Faults that pass: the run gets over them.
 const PASSING: [&str; 8] = ["429", "429-date", "500", "502", "503", "truncate", "reset", "redirect"];
 /// Faults that end a run, or that it may get over by asking again.

@@ -170,6 +170,10 @@ fn write_measure(field: &Field, text: &str, multiply: Option<f64>, out: &mut Vec
 }
 
 fn write_time(field: &Field, plan: &plan::Time, text: &str, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Written {
+    if plan.form == TimeForm::Iso && time::is_written(text, plan.grain) {
+        write_text(out, text);
+        return Written::Yes;
+    }
     let mut shown = String::with_capacity(24);
     let written = read_time(plan, text, cells).and_then(|reading| time::write(&mut shown, reading, plan.grain));
     if let Err(error) = written {

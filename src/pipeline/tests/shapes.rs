@@ -274,3 +274,17 @@ fn hostile_answers_are_bounded() {
     assert!(error(lines, "{\"data\":[{\"n\":\"a\0b\",\"v\":1}]}").contains("a control character"));
     assert_eq!(records(lines, r#"{"data":[{"n":"\ud800","v":1}]}"#), [r#"{"dims":{},"measures":{"v":1}}"#]);
 }
+
+#[test]
+fn observations_of_the_weather_service_keep_what_is_there() {
+    let text = include_str!("../../../profiles/government/us-nws-observations.yaml");
+    let answer = r#"{"type":"FeatureCollection","features":[{"id":"x","properties":{
+        "station":"https://api.weather.gov/stations/KSEA","timestamp":"2024-01-15T12:53:00+00:00",
+        "temperature":{"unitCode":"wmoUnit:degC","value":7.2,"qualityControl":"V"},
+        "windSpeed":{"unitCode":"wmoUnit:km_h-1","value":null,"qualityControl":"Z"}}}],
+        "pagination":{"next":"https://api.weather.gov/stations/KSEA/observations?cursor=x"}}"#;
+    let expected = [
+        r#"{"dims":{"entity":{"station":"KSEA"},"time":{"at":"2024-01-15T12:53:00Z"}},"measures":{"temperature_c":7.2}}"#,
+    ];
+    assert_eq!(map(&profile(text), answer.as_bytes()).unwrap().records, expected);
+}
