@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Process, send};
+use crate::support::{KEY, Process, get, send};
 use crate::{File, profile, told};
 
 const PROFILE: &str = "\
@@ -96,7 +96,9 @@ async fn the_api_looks_too_and_publishes_no_version_that_fails_its_own_test() {
     assert_eq!((&given["rows"], &given["state"]), (&json!(0), &json!("partial")), "{given}");
 
     // The guard is the drones' own, and no secret is at hand.
-    let loopback = PROFILE.replace("https://h.example", "http://127.0.0.1:9").replace("  auth: {secret: TOWNS, in: query, name: key}\n", "");
+    let loopback = PROFILE
+        .replace("https://h.example", "http://127.0.0.1:9")
+        .replace("  auth: {secret: TOWNS, in: query, name: key}\n", "");
     let given = preview(&node.url, &json!({ "yaml": loopback })).await.json();
     assert!(given["error"].as_str().unwrap().contains("is not a public address"), "{given}");
     let given = preview(&node.url, &json!({ "yaml": PROFILE })).await.json();
@@ -112,11 +114,38 @@ async fn the_api_looks_too_and_publishes_no_version_that_fails_its_own_test() {
     }
 
     let test = "test: {answers: [{json: {data: [{name: a, v: 1}]}}], expected: [{dims: {geo: {name: a}}, measures: {v: 2}}]}\n";
-    let simple = format!("id: own\nsource: {{url: 'https://h.example/x'}}\nrows: {{each: $.data}}\ndims: {{geo.name: name}}\nmeasures: {{v: v}}\n{test}");
+    let simple = format!(
+        "id: own\nsource: {{url: 'https://h.example/x'}}\nrows: {{each: $.data}}\ndims: {{geo.name: name}}\nmeasures: {{v: v}}\n{test}"
+    );
     let headers = [("content-type", "application/yaml"), ("x-api-key", KEY)];
     let refused = send("POST", &format!("{}/api/profiles", node.url), &headers, simple.as_str()).await;
     assert_eq!((refused.status, refused.json()["code"].as_str().unwrap()), (422, "invalid_profile"));
     assert!(refused.text().contains("missing") && refused.text().contains("extra"), "{}", refused.text());
     let taken = send("POST", &format!("{}/api/profiles", node.url), &headers, simple.replace("v: 2}", "v: 1}")).await;
     assert_eq!(taken.status, 201, "{}", taken.text());
+}
+
+#[actix_web::test]
+async fn a_profile_of_the_folder_whose_test_fails_is_not_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let profiles = folder.path().join("profiles");
+    std::fs::create_dir_all(profiles.join("bad.test/pages")).unwrap();
+    let text = |id: &str| {
+        format!(
+            "id: {id}\nsource: {{url: 'https://h.example/x'}}\nrows: {{each: $.data}}\nmeasures: {{v: v}}\nschedule: {{enabled: false}}\n"
+        )
+    };
+    let write = |name: &str, text: &str| std::fs::write(profiles.join(name), text).unwrap();
+    write("good.yaml", &text("good"));
+    write("bad.yaml", &text("bad"));
+    write("bad.test/pages/index.json", r#"[{"request": {"url": "https://h.example/x"}, "file": "1.json"}]"#);
+    write("bad.test/pages/1.json", r#"{"data":[{"v":1}]}"#);
+    write("bad.test/expected.jsonl", "{\"dims\":{},\"measures\":{\"v\":2}}\n");
+    let data = folder.path().join("data");
+    let node = Process::serve(&data, &["--drones", "0", "--profiles-dir", profiles.to_str().unwrap()]);
+    let list = get(&format!("{}/api/profiles", node.url)).await.json();
+    let ids: Vec<&str> = list["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
+    assert_eq!(ids, ["good"], "{list}");
+    let status = get(&format!("{}/api/status", node.url)).await;
+    assert!(status.text().contains("its own test fails: missing"), "{}", status.text());
 }
