@@ -35,7 +35,7 @@ enum Verb {
     Serve(serve::Args),
     /// Shows the whole system on throw-away data and a bundled sample source, without internet.
     Demo(demo::Args),
-    /// Checks profiles, or prints the schema that editors use.
+    /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
 

@@ -78,6 +78,8 @@ struct Run<'r> {
     plan: &'r Plan,
     limits: Limits,
     mapping: Option<Arc<Mapping>>,
+    /// The mapping is the profile's own, or was found at an answer with rows: an empty one tells no shape.
+    mapping_is_known: bool,
     began: Instant,
     outbox: Outbox,
     tally: Tally,
@@ -102,6 +104,7 @@ impl<'r> Run<'r> {
             input,
             plan,
             limits,
+            mapping_is_known: mapping.is_some(),
             mapping,
             began: Instant::now(),
             outbox: Outbox::default(),
@@ -329,13 +332,14 @@ impl<'r> Run<'r> {
         self.records += records;
         self.duplicates += duplicates;
         self.rows += page.facts.rows;
+        self.mapping_is_known |= page.facts.rows > 0;
         self.pages += 1;
         self.tally.merge(std::mem::take(&mut page.tally));
         Ok(page)
     }
 
     fn mapping_for(&mut self, text: &str) -> Result<Arc<Mapping>, Trouble> {
-        if let Some(mapping) = &self.mapping {
+        if let Some(mapping) = self.mapping.as_ref().filter(|_| self.mapping_is_known) {
             return Ok(Arc::clone(mapping));
         }
         let profile = self.input.profile;

@@ -216,7 +216,7 @@ pub fn place_offset(reading: Reading, seconds: i32) -> Result<Reading, TimeError
     }
 }
 
-/// Whether `text` is already what [`write`] would write at `grain`: the usual case, told without reading it whole.
+/// Whether `text` is already what [`write()`] would write at `grain`: the usual case, told without reading it whole.
 /// `false` says nothing.
 pub fn is_written(text: &str, grain: Grain) -> bool {
     let bytes = text.as_bytes();

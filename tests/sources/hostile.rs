@@ -339,6 +339,18 @@ async fn tokens_lead_on() {
 }
 
 #[actix_web::test]
+async fn an_empty_answer_tells_nothing_of_the_shape_of_the_next() {
+    let source = Raw::start(|request| match request.path() {
+        "/data?s=1" => ok("[]"),
+        "/data?s=2" => ok(r#"[["v"],["7"]]"#),
+        _ => ok(r#"[["v"],["8"]]"#),
+    });
+    let lines = "  query: {s: '{s}'}\n  for_each: {s: [1, 2, 3]}\n";
+    let (outcome, records) = run_lines(&source.base(), lines, "").await;
+    assert_eq!((outcome.state, records.len(), outcome.rows), (RunState::Succeeded, 2, 2), "{outcome:?}");
+}
+
+#[actix_web::test]
 async fn a_slow_source_ends_at_the_timeout() {
     let source = Raw::start(|_| {
         std::thread::sleep(Duration::from_millis(400));
