@@ -69,11 +69,14 @@ fn below(node: &Node, indent: usize, used: usize, out: &mut String) {
     }
 }
 
+fn is_single(node: &Node) -> bool {
+    !matches!(node.value, Value::Map(_) | Value::List(_))
+}
+
 fn fits(node: &Node, used: usize) -> bool {
-    let simple = |node: &Node| !matches!(node.value, Value::Map(_) | Value::List(_));
     let flat = match &node.value {
-        Value::Map(members) => members.iter().all(|member| simple(&member.node) || is_flat(&member.node)),
-        Value::List(items) => items.iter().all(simple),
+        Value::Map(members) => members.iter().all(|member| is_single(&member.node) || is_flat(&member.node)),
+        Value::List(items) => items.iter().all(is_single),
         _ => true,
     };
     flat && used + flow(node).chars().count() <= MAX_LINE
@@ -81,10 +84,9 @@ fn fits(node: &Node, used: usize) -> bool {
 
 /// Holds single values only.
 fn is_flat(node: &Node) -> bool {
-    let simple = |node: &Node| !matches!(node.value, Value::Map(_) | Value::List(_));
     match &node.value {
-        Value::Map(members) => members.iter().all(|member| simple(&member.node)),
-        Value::List(items) => items.iter().all(simple),
+        Value::Map(members) => members.iter().all(|member| is_single(&member.node)),
+        Value::List(items) => items.iter().all(is_single),
         _ => true,
     }
 }

@@ -184,8 +184,8 @@ fn is_plain_name(name: &str) -> bool {
 fn is_same(saved: &SavedRequest, request: &Outgoing) -> bool {
     let Ok(url) = Url::parse(&saved.url) else { return false };
     let in_query = request.secret.as_ref().filter(|secret| secret.place == SecretPlace::Query);
-    let pairs = |url: &Url| {
-        let own = url.query_pairs().filter(|(name, _)| in_query.is_none_or(|secret| secret.name != *name));
+    let pairs = |of: &Url| {
+        let own = of.query_pairs().filter(|(name, _)| in_query.is_none_or(|secret| secret.name != *name));
         let mut pairs: Vec<(String, String)> = own.map(|(name, value)| (name.into(), value.into())).collect();
         pairs.sort();
         pairs

@@ -250,7 +250,7 @@ fn expand<'d>(value: &'d Value, parts: &[(Vec<Step>, Step)], above: &mut Row<'d>
         rows.push(above.clone());
         return;
     };
-    let mut into = |key: Option<String>, inner: &'d Value, rows: &mut Vec<Row<'d>>| {
+    let mut into = |key: Option<String>, inner: &'d Value| {
         if rows.len() < MAX_ROWS {
             above.push((key, inner));
             expand(inner, rest, above, rows);
@@ -258,9 +258,9 @@ fn expand<'d>(value: &'d Value, parts: &[(Vec<Step>, Step)], above: &mut Row<'d>
         }
     };
     match (at(value, path), kind) {
-        (Value::Array(items), Step::All) => items.iter().for_each(|item| into(None, item, rows)),
+        (Value::Array(items), Step::All) => items.iter().for_each(|item| into(None, item)),
         (Value::Object(members), Step::Entries) => {
-            members.iter().for_each(|(key, inner)| into(Some(key.clone()), inner, rows));
+            members.iter().for_each(|(key, inner)| into(Some(key.clone()), inner));
         }
         _ => {}
     }
@@ -275,13 +275,13 @@ fn named(steps: &[Step]) -> Vec<NamedStep> {
             _ => None,
         });
         let base = singular(&last.unwrap_or_else(|| if index == 0 { "item".into() } else { "part".into() }));
-        let is_taken = |name: &str, named: &[NamedStep]| {
+        let is_taken = |name: &str| {
             matches!(name, "doc" | "param" | "window" | "header" | "key" | "value")
                 || named.iter().any(|step| step.name == name)
         };
         let mut name = base.clone();
         for number in 2.. {
-            if !is_taken(&name, &named) {
+            if !is_taken(&name) {
                 break;
             }
             name = format!("{base}_{number}");
