@@ -78,7 +78,7 @@ pub fn diff(old: &str, new: &str) -> Result<Diff, DiffError> {
     }
     source(members(&old, "source"), members(&new, "source"), &mut changes);
     others(&old, &new, &mut changes);
-    changes.sort_by(|left, right| right.reach.cmp(&left.reach));
+    changes.sort_by_key(|change| std::cmp::Reverse(change.reach));
     let versions = (before.version().to_owned(), after.version().to_owned());
     let asks_for = next(&versions.0, changes.first().map(|change| change.reach));
     Ok(Diff { changes, versions, asks_for })
@@ -183,7 +183,7 @@ fn is_same(left: &Node, right: &Node) -> bool {
                 && own.iter().all(|member| find(other, &member.key).is_some_and(|node| is_same(&member.node, node)))
         }
         (Value::List(own), Value::List(other)) => {
-            own.len() == other.len() && own.iter().zip(other).all(|(left, right)| is_same(left, right))
+            own.len() == other.len() && own.iter().zip(other).all(|(one, two)| is_same(one, two))
         }
         (own, other) => own == other,
     }

@@ -203,7 +203,7 @@ mapping:
             "geo.name: {from: NAME}\n",
             "time.year:",
             "zone: UTC",
-            "population.total: {from: P1_001N, as: number}\n",
+            "population.total: {from: P1_001N, as: number}",
             "max_requests: 2000",
             "# rows: found by the shape",
         ] {

@@ -73,7 +73,12 @@ fn section(name: &str, schema: &Value, text: &mut String) {
     for (key, property) in properties {
         let mark = if required.contains(&key.as_str()) { "**" } else { "" };
         let meaning = cell(property["description"].as_str().unwrap_or(""));
-        text.push_str(&format!("| {mark}`{key}`{mark} | {} | {meaning} |\n", cell(&kind(property))));
+        let takes = if property["properties"].is_object() { format!("[{key}](#{key})") } else { kind(property) };
+        text.push_str(&format!("| {mark}`{key}`{mark} | {} | {meaning} |\n", cell(&takes)));
+    }
+    // What must be there stands in the schema itself, not beside it.
+    for (key, property) in properties.iter().filter(|(_, property)| property["properties"].is_object()) {
+        section(key, property, text);
     }
 }
 

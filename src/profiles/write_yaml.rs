@@ -69,11 +69,14 @@ fn below(node: &Node, indent: usize, used: usize, out: &mut String) {
     }
 }
 
+fn is_single(node: &Node) -> bool {
+    !matches!(node.value, Value::Map(_) | Value::List(_))
+}
+
 fn fits(node: &Node, used: usize) -> bool {
-    let simple = |node: &Node| !matches!(node.value, Value::Map(_) | Value::List(_));
     let flat = match &node.value {
-        Value::Map(members) => members.iter().all(|member| simple(&member.node) || is_flat(&member.node)),
-        Value::List(items) => items.iter().all(simple),
+        Value::Map(members) => members.iter().all(|member| is_single(&member.node) || is_flat(&member.node)),
+        Value::List(items) => items.iter().all(is_single),
         _ => true,
     };
     flat && used + flow(node).chars().count() <= MAX_LINE
@@ -81,10 +84,9 @@ fn fits(node: &Node, used: usize) -> bool {
 
 /// Holds single values only.
 fn is_flat(node: &Node) -> bool {
-    let simple = |node: &Node| !matches!(node.value, Value::Map(_) | Value::List(_));
     match &node.value {
-        Value::Map(members) => members.iter().all(|member| simple(&member.node)),
-        Value::List(items) => items.iter().all(simple),
+        Value::Map(members) => members.iter().all(|member| is_single(&member.node)),
+        Value::List(items) => items.iter().all(is_single),
         _ => true,
     }
 }
@@ -120,12 +122,27 @@ fn is_plain(text: &str) -> bool {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return false };
     let starts = first.is_ascii_alphabetic() || first == '_' || (first == '$' && text.len() > 1);
+    if is_version(text) || is_duration(text) {
+        return true;
+    }
     let inner = |next: char| next.is_alphanumeric() || " _-.$/()%+=*".contains(next);
     starts
         && chars.all(inner)
         && !text.ends_with(' ')
         && text.len() <= 200
         && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+}
+
+/// `1.0.0`: two points are no number.
+fn is_version(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// `6h`, `30s`.
+fn is_duration(text: &str) -> bool {
+    let digits = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or("");
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn told(outcome: &RunOutcome, shown: usize) -> String {
     }
     for (list, what) in [(&outcome.dropped, "rows dropped"), (&outcome.unread, "values left out")] {
         let line = |Dropped { reason, rows, example }: &Dropped| {
-            let example = example.as_ref().map(|text| format!(", such as {text:?}")).unwrap_or_default();
+            let example = example.as_ref().map(|value| format!(", such as {value:?}")).unwrap_or_default();
             format!("  {rows} {what}: {reason}{example}\n")
         };
         text.extend(list.iter().map(line));

@@ -18,11 +18,11 @@ pub fn table(records: &[String]) -> String {
     let cell = |row: &[(String, String)], column: &str| {
         row.iter().find(|(name, _)| name == column).map_or(String::new(), |(_, value)| cut(value))
     };
-    let width = |column: &&str| {
+    let widest_of = |column: &&str| {
         let widest = rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
         widest.max(title(column).chars().count())
     };
-    let widths: Vec<usize> = columns.iter().map(width).collect();
+    let widths: Vec<usize> = columns.iter().map(widest_of).collect();
     let line = |texts: Vec<String>| {
         let padded = texts.iter().zip(&columns).zip(&widths).map(|((text, column), width)| {
             let space = " ".repeat(width - text.chars().count());

@@ -11,6 +11,7 @@ use url::Url;
 use super::answer::{Answer, next_link};
 use super::inflate::Inflate;
 use super::{FetchError, Traffic, inflate_error};
+use crate::domain::digest::Digest;
 use crate::pipeline::request::{Outgoing, shown};
 use crate::profiles::plan::SecretPlace;
 
@@ -55,7 +56,15 @@ fn get() -> String {
 #[derive(Debug)]
 pub struct Recording {
     answers: Vec<SavedAnswer>,
-    played: RefCell<Vec<bool>>,
+    played: RefCell<Played>,
+}
+
+/// What was given so far.
+#[derive(Debug)]
+struct Played {
+    answers: Vec<bool>,
+    /// The last request, and its answer.
+    last: Option<(Digest, usize)>,
 }
 
 /// Why a recording cannot be read.
@@ -90,7 +99,7 @@ fn ok() -> u16 {
 
 impl Recording {
     pub fn new(answers: Vec<SavedAnswer>) -> Self {
-        let played = RefCell::new(vec![false; answers.len()]);
+        let played = RefCell::new(Played { answers: vec![false; answers.len()], last: None });
         Self { answers, played }
     }
 
@@ -123,19 +132,22 @@ impl Recording {
     pub(super) fn answer(&self, request: &Outgoing, traffic: &mut Traffic) -> Result<Answer, FetchError> {
         traffic.begin_request()?;
         let index = self.pick(request)?;
-        self.played.borrow_mut()[index] = true;
+        let mut played = self.played.borrow_mut();
+        played.answers[index] = true;
+        played.last = Some((request.digest(), index));
         as_answer(&self.answers[index], request, traffic)
     }
 
     fn pick(&self, request: &Outgoing) -> Result<usize, FetchError> {
         let played = self.played.borrow();
         let asked = |index: &usize| self.answers[*index].request.as_ref().is_some_and(|saved| is_same(saved, request));
-        let fresh = |index: &usize| !played[*index];
+        let fresh = |index: &usize| !played.answers[*index];
         let all = || 0..self.answers.len();
         let unnamed = |index: &usize| self.answers[*index].request.is_none();
         // What was asked before is answered alike, as a source would.
         let found = all().filter(fresh).find(asked).or_else(|| all().filter(fresh).find(unnamed));
-        found.or_else(|| all().rfind(asked)).ok_or_else(|| self.nothing(request))
+        let again = || played.last.filter(|(digest, _)| *digest == request.digest()).map(|(_, index)| index);
+        found.or_else(|| all().rfind(asked)).or_else(again).ok_or_else(|| self.nothing(request))
     }
 
     fn nothing(&self, request: &Outgoing) -> FetchError {
@@ -172,8 +184,8 @@ fn is_plain_name(name: &str) -> bool {
 fn is_same(saved: &SavedRequest, request: &Outgoing) -> bool {
     let Ok(url) = Url::parse(&saved.url) else { return false };
     let in_query = request.secret.as_ref().filter(|secret| secret.place == SecretPlace::Query);
-    let pairs = |url: &Url| {
-        let own = url.query_pairs().filter(|(name, _)| in_query.is_none_or(|secret| secret.name != *name));
+    let pairs = |of: &Url| {
+        let own = of.query_pairs().filter(|(name, _)| in_query.is_none_or(|secret| secret.name != *name));
         let mut pairs: Vec<(String, String)> = own.map(|(name, value)| (name.into(), value.into())).collect();
         pairs.sort();
         pairs

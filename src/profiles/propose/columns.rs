@@ -110,7 +110,8 @@ fn period(texts: &mut Vec<(&Column<'_>, Vec<Option<String>>)>, fields: &mut Fiel
     let find = |name: &str| texts.iter().position(|(column, _)| last(column) == name);
     let (Some(year), Some(period)) = (find("year"), find("period")) else { return };
     let codes: Vec<&str> = texts[period].1.iter().flatten().map(String::as_str).collect();
-    if codes.is_empty() || !times::is_period(&codes) {
+    let has_braces = [year, period].iter().any(|at| texts[*at].0.from.contains(['{', '}']));
+    if has_braces || codes.is_empty() || !times::is_period(&codes) {
         return;
     }
     let (year_from, period_from) = (texts[year].0.from.clone(), texts[period].0.from.clone());

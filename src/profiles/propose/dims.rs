@@ -24,8 +24,8 @@ pub fn clean(name: &str) -> String {
     let parts: Vec<String> = words(name).iter().map(ascii).filter(|word| !word.is_empty()).collect();
     match parts.join("_") {
         empty if empty.is_empty() => "field".into(),
-        name if name.starts_with(|first: char| first.is_ascii_digit()) => format!("n{name}"),
-        name => name.chars().take(60).collect(),
+        digits if digits.starts_with(|first: char| first.is_ascii_digit()) => format!("n{digits}"),
+        good => good.chars().take(60).collect(),
     }
 }
 

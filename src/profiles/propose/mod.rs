@@ -62,6 +62,9 @@ pub fn propose(seen: &Seen<'_>) -> Result<String, ProposeError> {
             _ => "no JSON".to_owned(),
         })
     })?;
+    if document["dimension"].is_object() && document["size"].is_array() {
+        return Err(ProposeError::Unknown("a JSON-stat cube".into()));
+    }
     propose_for(seen, &document)
 }
 

@@ -24,7 +24,7 @@ pub fn propose_from_openapi(text: &str, id: Option<&str>) -> Result<String, Prop
         let url = address(&document, path, item);
         let seen = Seen { url: &url, body: "", has_next_link: false, id };
         match propose_for(&seen, &answer) {
-            Ok(text) => return Ok(text),
+            Ok(proposal) => return Ok(proposal),
             Err(ProposeError::NoRows) => {}
             Err(error) => last = error,
         }
@@ -42,7 +42,7 @@ fn answer(document: &Value, operation: &Value) -> Option<Value> {
     if let Some(example) = json.get("example") {
         return Some(example.clone());
     }
-    Some(sample(document, &json["schema"], "", MAX_DEPTH))
+    Some(sample(document, &json["schema"], MAX_DEPTH))
 }
 
 fn follow<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
@@ -51,7 +51,7 @@ fn follow<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
 }
 
 /// A value as the schema says.
-fn sample(document: &Value, schema: &Value, name: &str, depth: usize) -> Value {
+fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
     let schema = follow(document, schema);
     if depth == 0 {
         return Value::Null;
@@ -65,20 +65,20 @@ fn sample(document: &Value, schema: &Value, name: &str, depth: usize) -> Value {
         return first.clone();
     }
     if let Some(parts) = schema["allOf"].as_array() {
-        let objects = parts.iter().filter_map(|part| sample(document, part, name, depth - 1).as_object().cloned());
+        let objects = parts.iter().filter_map(|part| sample(document, part, depth - 1).as_object().cloned());
         return Value::Object(objects.flatten().collect());
     }
     for choice in ["oneOf", "anyOf"] {
         if let Some(first) = schema[choice].as_array().and_then(|choices| choices.first()) {
-            return sample(document, first, name, depth - 1);
+            return sample(document, first, depth - 1);
         }
     }
     if let Some(properties) = schema["properties"].as_object() {
-        let member = |(name, inner): (&String, &Value)| (name.clone(), sample(document, inner, name, depth - 1));
+        let member = |(name, inner): (&String, &Value)| (name.clone(), sample(document, inner, depth - 1));
         return Value::Object(properties.iter().map(member).collect::<Map<_, _>>());
     }
     if let Some(items) = schema.get("items") {
-        let one = sample(document, items, name, depth - 1);
+        let one = sample(document, items, depth - 1);
         return json!([one]);
     }
     single(schema)

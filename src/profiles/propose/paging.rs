@@ -15,7 +15,7 @@ pub struct Guess {
 }
 
 pub fn guess(seen: &Seen<'_>, document: &Value, shape: &Shape) -> Option<Guess> {
-    let pairs: Vec<(String, String)> = url::Url::parse(seen.url).ok().map(pairs).unwrap_or_default();
+    let pairs: Vec<(String, String)> = url::Url::parse(seen.url).ok().as_ref().map(pairs).unwrap_or_default();
     let param = |names: &[&str]| {
         pairs.iter().find(|(name, _)| names.contains(&name.trim_start_matches('$').to_lowercase().as_str()))
     };
@@ -31,23 +31,23 @@ pub fn guess(seen: &Seen<'_>, document: &Value, shape: &Shape) -> Option<Guess> 
         "top",
         "maxrecords",
     ]);
-    let size_text = size.map(|(name, value)| {
+    let size_part = size.map(|(name, value)| {
         let value = value.parse::<u64>().unwrap_or(100).max(1);
         format!(", size_param: {}, size: {value}", crate::profiles::write_yaml::scalar(name))
     });
+    let size_part = size_part.unwrap_or_default();
     let mut taken: Vec<String> = size.iter().map(|(name, _)| name.clone()).collect();
     let end = end_test(document, shape);
     if seen.has_next_link {
-        let size = size_text.unwrap_or_default();
         return Some(Guess {
-            yaml: format!("{{kind: link{size}}}"),
+            yaml: format!("{{kind: link{size_part}}}"),
             taken,
             comment: "the Link header names the next page",
         });
     }
     if let Some(path) = next_url(document, shape) {
-        let size = size_text.unwrap_or_default();
-        let yaml = format!("{{kind: next, next: {}{size}, until: empty}}", crate::profiles::write_yaml::scalar(&path));
+        let yaml =
+            format!("{{kind: next, next: {}{size_part}, until: empty}}", crate::profiles::write_yaml::scalar(&path));
         return Some(Guess { yaml, taken, comment: "the answer names the next page; an empty page ends it too" });
     }
     let (kind, place) =
@@ -57,13 +57,12 @@ pub fn guess(seen: &Seen<'_>, document: &Value, shape: &Shape) -> Option<Guess> 
             (None, None) => return said_by_answer(document, shape),
         };
     taken.push(place.0.clone());
-    let size = size_text.unwrap_or_default();
     let name = crate::profiles::write_yaml::scalar(&place.0);
-    let yaml = format!("{{kind: {kind}, param: {name}{size}{end}}}");
+    let yaml = format!("{{kind: {kind}, param: {name}{size_part}{end}}}");
     Some(Guess { yaml, taken, comment: "from the parameters of the address; check what ends it" })
 }
 
-fn pairs(url: url::Url) -> Vec<(String, String)> {
+fn pairs(url: &url::Url) -> Vec<(String, String)> {
     url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 

@@ -158,7 +158,7 @@ fn measured_paths(before: &str, row: &serde_json::Map<String, Value>, depth: usi
         match value {
             Value::Object(inner) if depth > 0 => found.extend(measured_paths(&path, inner, depth - 1)),
             _ if is_measured(value) && !super::dims::is_code(name) && !super::times::is_time_name(name) => {
-                found.push(path)
+                found.push(path);
             }
             _ => {}
         }

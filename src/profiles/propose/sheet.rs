@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::shape::{Shape, Step, path_text};
-use crate::profiles::path::Origin;
+use crate::profiles::path::{Origin, Path};
 
 /// Rows and columns that are looked at.
 const MAX_ROWS: usize = 2_000;
@@ -78,18 +78,34 @@ impl<'d> Sheet<'d> {
         expand(document, &parts, &mut Vec::new(), &mut rows);
         rows.truncate(MAX_ROWS);
         for row in &rows {
-            let last = row.len().saturating_sub(1);
             for (index, (key, value)) in row.iter().enumerate() {
                 let step = self.steps[index].clone();
                 let before = if nested { step.name.clone() } else { String::new() };
                 if let Some(key) = key {
-                    self.key(&format!("{before}.key"), &step.name, key, index != last);
+                    self.key(&format!("{before}.key"), &step.name, key);
                 }
                 // A member of a map is reached through `value`.
                 let before = if step.entries { format!("{before}.value") } else { before };
-                self.row(&before, &[], value, index != last);
+                match parts.get(index + 1) {
+                    None => self.row(&before, &[], value, false),
+                    Some((path, _)) => self.outer(&before, value, path),
+                }
             }
             self.end_row();
+        }
+    }
+
+    /// What an outer step says of all its rows; `inward` leads to them.
+    fn outer(&mut self, before: &str, value: &'d Value, inward: &[Step]) {
+        let Value::Object(members) = value else { return };
+        for (name, inner) in members {
+            let leads_inward = match inward.first() {
+                Some(step) => *step == Step::Name(name.clone()),
+                None => inner.is_object() || inner.is_array(),
+            };
+            if !leads_inward {
+                self.row(&join(before, name), std::slice::from_ref(name), inner, true);
+            }
         }
     }
 
@@ -99,7 +115,7 @@ impl<'d> Sheet<'d> {
         for row in rows.iter().take(MAX_ROWS) {
             for (name, cell) in header.iter().zip(*row) {
                 let name = name.as_str().unwrap_or("");
-                self.put(path_text(&[Step::Name(name.to_owned())], Origin::Open), vec![name.to_owned()], cell, false);
+                self.put(join("", name), vec![name.to_owned()], cell, false);
             }
             self.end_row();
         }
@@ -122,8 +138,7 @@ impl<'d> Sheet<'d> {
         for index in 0..rows {
             for (name, array) in &arrays {
                 if let Some(cell) = array.get(index) {
-                    let from = path_text(&[Step::Name((*name).clone())], Origin::Open);
-                    self.put(from, vec![(*name).clone()], cell, false);
+                    self.put(join("", name), vec![(*name).clone()], cell, false);
                 }
             }
             self.end_row();
@@ -163,9 +178,9 @@ impl<'d> Sheet<'d> {
         column.cells.push(Some(cell));
     }
 
-    fn key(&mut self, from: &str, step: &str, key: &str, outer: bool) {
+    fn key(&mut self, from: &str, step: &str, key: &str) {
         let rows = self.rows;
-        let Some(column) = self.column(from.to_owned(), vec![step.to_owned()], outer) else { return };
+        let Some(column) = self.column(from.to_owned(), vec![step.to_owned()], false) else { return };
         column.keys.resize(rows, None);
         column.keys.push(Some(key.to_owned()));
         column.cells.resize(rows + 1, None);
@@ -175,7 +190,7 @@ impl<'d> Sheet<'d> {
         if let Some(at) = self.columns.iter().position(|column| column.from == from) {
             return self.columns.get_mut(at);
         }
-        if self.columns.len() >= MAX_COLUMNS || from.is_empty() {
+        if self.columns.len() >= MAX_COLUMNS || Path::parse(&from).is_err() {
             return None;
         }
         self.columns.push(Column { from, names, cells: Vec::new(), keys: Vec::new(), outer });
@@ -195,6 +210,8 @@ impl<'d> Sheet<'d> {
 
 fn join(before: &str, name: &str) -> String {
     let own = path_text(&[Step::Name(name.to_owned())], Origin::Open);
+    // No name at all has a place in brackets only.
+    let own = if name.is_empty() { "[\"\"]".to_owned() } else { own };
     match before {
         "" if matches!(name, "doc" | "param" | "window" | "header") => format!("@.{own}"),
         "" => own,
@@ -233,7 +250,7 @@ fn expand<'d>(value: &'d Value, parts: &[(Vec<Step>, Step)], above: &mut Row<'d>
         rows.push(above.clone());
         return;
     };
-    let mut into = |key: Option<String>, inner: &'d Value, rows: &mut Vec<Row<'d>>| {
+    let mut into = |key: Option<String>, inner: &'d Value| {
         if rows.len() < MAX_ROWS {
             above.push((key, inner));
             expand(inner, rest, above, rows);
@@ -241,9 +258,9 @@ fn expand<'d>(value: &'d Value, parts: &[(Vec<Step>, Step)], above: &mut Row<'d>
         }
     };
     match (at(value, path), kind) {
-        (Value::Array(items), Step::All) => items.iter().for_each(|item| into(None, item, rows)),
+        (Value::Array(items), Step::All) => items.iter().for_each(|item| into(None, item)),
         (Value::Object(members), Step::Entries) => {
-            members.iter().for_each(|(key, inner)| into(Some(key.clone()), inner, rows));
+            members.iter().for_each(|(key, inner)| into(Some(key.clone()), inner));
         }
         _ => {}
     }
@@ -258,13 +275,13 @@ fn named(steps: &[Step]) -> Vec<NamedStep> {
             _ => None,
         });
         let base = singular(&last.unwrap_or_else(|| if index == 0 { "item".into() } else { "part".into() }));
-        let is_taken = |name: &str, named: &[NamedStep]| {
+        let is_taken = |name: &str| {
             matches!(name, "doc" | "param" | "window" | "header" | "key" | "value")
                 || named.iter().any(|step| step.name == name)
         };
         let mut name = base.clone();
         for number in 2.. {
-            if !is_taken(&name, &named) {
+            if !is_taken(&name) {
                 break;
             }
             name = format!("{base}_{number}");

@@ -66,7 +66,7 @@ fn missing(text: &str) -> String {
 fn id_of(url: Option<&Url>) -> String {
     let host = url.and_then(Url::host_str).unwrap_or("new-source");
     let host = host.strip_prefix("www.").or(host.strip_prefix("api.")).unwrap_or(host);
-    let path = url.and_then(Url::path_segments).and_then(|parts| parts.filter(|part| !part.is_empty()).next_back());
+    let path = url.and_then(Url::path_segments).and_then(|mut parts| parts.rfind(|part| !part.is_empty()));
     let text = format!("{host}-{}", path.unwrap_or("").split('.').next().unwrap_or(""));
     let kept: String =
         text.to_lowercase().chars().map(|next| if next.is_ascii_alphanumeric() { next } else { '-' }).collect();
@@ -76,22 +76,23 @@ fn id_of(url: Option<&Url>) -> String {
 
 /// Parameters that carry a key: their value never goes into a profile.
 fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["key", "api_key", "apikey", "api-key", "token", "access_token", "appid", "app_id", "auth"].contains(&name.as_str())
+    ["key", "api_key", "apikey", "api-key", "token", "access_token", "appid", "app_id", "auth"]
+        .contains(&name.to_lowercase().as_str())
 }
 
 fn source(url: Option<&Url>, paging: Option<&Guess>, out: &mut String) {
     let mut bare = url.cloned();
-    let pairs: Vec<(String, String)> =
-        url.map(|url| url.query_pairs().map(|(name, value)| (name.into(), value.into())).collect()).unwrap_or_default();
-    if let Some(url) = &mut bare {
-        url.set_query(None);
-        url.set_fragment(None);
+    let pairs: Vec<(String, String)> = url
+        .map(|address| address.query_pairs().map(|(name, value)| (name.into(), value.into())).collect())
+        .unwrap_or_default();
+    if let Some(address) = &mut bare {
+        address.set_query(None);
+        address.set_fragment(None);
         // A password in the address is none of a profile's matter.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        let _ = address.set_username("");
+        let _ = address.set_password(None);
     }
-    let bare = bare.map_or(UNKNOWN_URL.to_owned(), |url| url.as_str().replace('{', "{{").replace('}', "}}"));
+    let bare = bare.map_or(UNKNOWN_URL.to_owned(), |address| address.as_str().replace('{', "{{").replace('}', "}}"));
     out.push_str("source:\n");
     if url.is_none() {
         out.push_str("  # The address that gives this answer.\n");
@@ -181,9 +182,14 @@ fn group(half: &str, fields: &[Proposed], out: &mut String) {
 }
 
 fn value(field: &Proposed) -> String {
-    let from = quoted(&field.from);
+    // A template's braces are its own; in a list of paths braces are letters.
+    let is_template = field.from.starts_with('{') && field.from.contains("}{");
+    let source = match field.from.contains(['{', '}']) && !is_template {
+        true => format!("first_of: [{}]", quoted(&field.from)),
+        false => format!("from: {}", quoted(&field.from)),
+    };
     match &field.kind {
-        Kind::Dim | Kind::Measure => format!("{{from: {from}}}"),
+        Kind::Dim | Kind::Measure => format!("{{{source}}}"),
         Kind::Time { form, zone } => {
             let zone = match zone {
                 Zone::Unsaid => String::new(),
@@ -191,7 +197,7 @@ fn value(field: &Proposed) -> String {
                 Zone::Offset(path) => format!(", offset: {}", quoted(path)),
             };
             let grain = if field.name == "time.start" { format!(", grain: {}", form.grain) } else { String::new() };
-            format!("{{from: {from}, time: {{in: {}{grain}{zone}}}}}", quoted(form.form))
+            format!("{{{source}, time: {{in: {}{grain}{zone}}}}}", quoted(form.form))
         }
     }
 }
