@@ -180,7 +180,10 @@ mod tests {
         assert_eq!(params(pager.advance(&facts(2), &Until::NoNext)), "skip=2");
         assert_eq!(params(pager.advance(&facts(1), &Until::NoNext)), "skip=3");
         assert_eq!(params(pager.advance(&facts(2), &Until::NoNext)), "end");
+    }
 
+    #[test]
+    fn the_last_page_is_known_by_its_number() {
         let kind = PagingKind::Page { param: "p".into(), first: 0 };
         let paging = Paging { kind, size: None };
         let mut pager = Pager::new(Some(&paging));

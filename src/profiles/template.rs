@@ -103,7 +103,7 @@ mod tests {
             Err(error) => return error,
         };
         let part = |part: &Part| match part {
-            Part::Text(text) => format!("<{text}>"),
+            Part::Text(fixed) => format!("<{fixed}>"),
             Part::Hole(hole) => format!("[{}|{:?}|{}]", hole.name, hole.format, hole.raw),
         };
         template.parts.iter().map(part).collect()
@@ -132,7 +132,7 @@ mod tests {
             let template = Template::parse(&doubled).unwrap();
             prop_assert!(template.holes().next().is_none());
             let whole: String = template.parts.iter().map(|part| match part {
-                Part::Text(text) => text.as_str(),
+                Part::Text(fixed) => fixed.as_str(),
                 Part::Hole(_) => "",
             }).collect();
             prop_assert_eq!(whole, text);

@@ -64,8 +64,8 @@ limts: {max_pages: 0}
         "p.yaml:16:1 unknown key \"limts\"; did you mean \"limits\"?",
     ];
     let told = problems(text);
-    for expected in expected {
-        assert!(told.iter().any(|problem| problem.starts_with(expected)), "{expected}\nnot in\n{}", told.join("\n"));
+    for problem in expected {
+        assert!(told.iter().any(|told| told.starts_with(problem)), "{problem}\nnot in\n{}", told.join("\n"));
     }
 }
 

@@ -373,11 +373,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in any::<String>(), shaped in "[0-9]{4}[-MQ.W]?[0-9:TZ+. -]{0,24}") {
-            for text in [&text, &shaped] {
+            for written in [&text, &shaped] {
                 for grain in [Grain::Year, Grain::Quarter, Grain::Month, Grain::Week, Grain::Date, Grain::At] {
-                    let _ = iso(text, grain);
+                    let _ = iso(written, grain);
                 }
-                let _ = (read_epoch(text, 1), read_epoch(text, 1000));
+                let _ = (read_epoch(written, 1), read_epoch(written, 1000));
             }
         }
 

@@ -173,8 +173,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in any::<String>(), shaped in "[-+(]?[0-9.,% ]{0,12}[)%eE]?[0-9]{0,3}") {
-            for text in [&text, &shaped] {
-                prop_assert!(read(text).is_none_or(f64::is_finite));
+            for written in [&text, &shaped] {
+                prop_assert!(read(written).is_none_or(f64::is_finite));
             }
         }
 

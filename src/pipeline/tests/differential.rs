@@ -155,18 +155,18 @@ type Parents = Vec<(Option<Value>, Option<Value>, Rows)>;
 impl Reference {
     fn answer(&self, base: Option<Value>, top: Option<Value>, parents: Parents) -> Value {
         let mut list = Vec::new();
-        for (base, value, rows) in parents {
-            let mut parent = base.unwrap_or_else(|| json!({}));
-            let rows = rows.into_iter().map(|(base, value, number)| {
-                let mut row = base.unwrap_or_else(|| json!({}));
-                if let Some(value) = value {
+        for (parent_base, parent_value, rows) in parents {
+            let mut parent = parent_base.unwrap_or_else(|| json!({}));
+            let rows = rows.into_iter().map(|(row_base, row_value, number)| {
+                let mut row = row_base.unwrap_or_else(|| json!({}));
+                if let Some(value) = row_value {
                     plant(&mut row, &self.row, value);
                 }
                 plant(&mut row, &self.measure, number);
                 row
             });
             plant(&mut parent, &self.inner, rows.collect());
-            if let Some(value) = value {
+            if let Some(value) = parent_value {
                 plant(&mut parent, &self.parent, value);
             }
             list.push(parent);

@@ -71,12 +71,12 @@ proptest! {
 
     #[test]
     fn any_answer_is_mapped_or_refused(
-        profile in prop::sample::select(&PROFILES[..]),
+        text in prop::sample::select(&PROFILES[..]),
         broken in mutated(&ANSWERS),
         value in json(),
         bytes in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        let profile = load(profile).unwrap();
+        let profile = load(text).unwrap();
         for answer in [broken.as_slice(), value.to_string().as_bytes(), bytes.as_slice()] {
             if let Err(reason) = map(&profile, answer) {
                 prop_assert!(!reason.is_empty());
@@ -87,10 +87,10 @@ proptest! {
     #[test]
     fn any_profile_takes_any_answer(profile in mutated(&PROFILES), answer in mutated(&ANSWERS), value in json()) {
         if let Ok(text) = std::str::from_utf8(&profile)
-            && let Ok(profile) = load(text)
+            && let Ok(loaded) = load(text)
         {
-            for answer in [answer.as_slice(), value.to_string().as_bytes()] {
-                let _ = map(&profile, answer);
+            for bytes in [answer.as_slice(), value.to_string().as_bytes()] {
+                let _ = map(&loaded, bytes);
             }
         }
     }

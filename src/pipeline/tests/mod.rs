@@ -2,6 +2,7 @@
 
 mod differential;
 mod fuzz;
+mod pages;
 mod shapes;
 
 use super::json::sniff;
@@ -53,8 +54,9 @@ async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError>
     let (count, duplicates) = outbox.settle();
     let (dropped, unread) = page.tally.into_parts();
     let batches: Vec<_> = outbox.take_full().into_iter().chain(outbox.take_open()).collect();
-    let texts = batches.iter().flat_map(|batch| batch.iter().map(|(_, text)| text));
-    let records: Vec<String> = texts.map(|text| String::from_utf8(text.to_vec()).expect("a record is UTF-8")).collect();
+    let texts = batches.iter().flat_map(|batch| batch.iter().map(|(_, record)| record));
+    let records: Vec<String> =
+        texts.map(|record| String::from_utf8(record.to_vec()).expect("a record is UTF-8")).collect();
     assert_eq!(records.len() as u64, count);
     for record in &records {
         assert_canonical(record);

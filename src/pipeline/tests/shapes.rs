@@ -68,7 +68,10 @@ fn tables_take_their_columns_by_name() {
     assert!(error(lines, r#"[["P","NAME"],["1"]]"#).starts_with("a row of the table has 1 cells, its header 2"));
     assert!(error(lines, r#"[["P","NAME","P"],["1","a","2"]]"#).starts_with("two columns are named \"P\""));
     assert!(error(lines, r#"[["P","NAME"],{"P":1}]"#).starts_with("a row of the table is not an array"));
+}
 
+#[test]
+fn tables_without_a_header_take_the_names_of_the_profile() {
     let lines = "rows: {table: {names: [open_time, open]}}
 dims: {time.at: {from: open_time, time: epoch_ms}}
 measures: {open: open}
@@ -106,8 +109,8 @@ fn the_short_form_finds_rows_by_shape() {
     expect(fields, r#"[{"NAME":"CA","P":39}]"#, &[ca]);
     expect(fields, r#"{"count":1,"results":[{"NAME":"CA","P":"39"}],"links":[{"rel":"x"}]}"#, &[ca]);
     expect(fields, r#"{"NAME":"CA","P":39}"#, &[ca]);
-    let fields = "\"results.n[1]\": dims.geo.name, results.p.v: measures.p.total";
-    expect(fields, r#"{"results":[{"n":["x","CA"],"p":{"v":39}}]}"#, &[ca]);
+    let inner = "\"results.n[1]\": dims.geo.name, results.p.v: measures.p.total";
+    expect(inner, r#"{"results":[{"n":["x","CA"],"p":{"v":39}}]}"#, &[ca]);
     let hourly = "hourly.time: dims.time.at, hourly.temperature_2m: measures.t, latitude: measures.lat";
     expect(
         hourly,
@@ -150,8 +153,8 @@ measures: {v: v, w: {from: w, multiply: 0.1}}
     assert_eq!(mapped.rows, 10);
     assert_eq!((mapped.dropped[0].reason.as_str(), mapped.dropped[0].rows), ("no measure has a value", 6));
     let unread: Vec<_> = mapped.unread.iter().map(|lost| (lost.reason.as_str(), lost.example.as_deref())).collect();
-    let expected = [("measures.v is not a number", Some("x")), ("measures.w is not a number", Some("{\"a\":1}"))];
-    assert_eq!(unread, expected);
+    let unreadable = [("measures.v is not a number", Some("x")), ("measures.w is not a number", Some("{\"a\":1}"))];
+    assert_eq!(unread, unreadable);
 }
 
 #[test]
