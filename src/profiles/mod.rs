@@ -4,7 +4,7 @@
 mod compile;
 mod document;
 mod duration;
-mod nearest;
+pub mod nearest;
 mod node;
 mod path;
 pub mod plan;
@@ -13,6 +13,7 @@ mod scalar;
 mod schema;
 mod template;
 pub mod time;
+pub mod units;
 mod yaml;
 
 use std::sync::Arc;

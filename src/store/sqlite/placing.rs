@@ -117,8 +117,7 @@ impl<'a> Placing<'a> {
         let row = query.fetch_one(db).await?;
         let found: Option<&str> = row.try_get(0)?;
         for pair in found.unwrap_or_default().split_terminator(',') {
-            let parsed =
-                pair.split_once(' ').and_then(|(at, id)| Some((at.parse::<usize>().ok()?, id.parse().ok()?)));
+            let parsed = pair.split_once(' ').and_then(|(at, id)| Some((at.parse::<usize>().ok()?, id.parse().ok()?)));
             let known = parsed.and_then(|(at, id)| Some((*places.get(at)?, id)));
             let (place, id) = known.ok_or_else(|| StoreError::Engine(format!("{pair:?} is no place and row")))?;
             self.rows[place] = id;
