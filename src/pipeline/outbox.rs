@@ -35,7 +35,7 @@ struct Mark {
 }
 
 /// What became of a row.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
     Added,
     Duplicate,

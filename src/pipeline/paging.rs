@@ -153,7 +153,7 @@ fn members(text: &str) -> Option<Vec<Param>> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
     let param = |(name, value): (String, serde_json::Value)| match value {
         serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some((name, Scalar::Text(text))),
+        serde_json::Value::String(plain) => Some((name, Scalar::Text(plain))),
         serde_json::Value::Number(number) => {
             Some((name, number.as_i64().map_or_else(|| Scalar::Text(number.to_string()), Scalar::Integer)))
         }

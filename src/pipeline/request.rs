@@ -98,8 +98,8 @@ pub fn build(
     for (name, values) in &request.query {
         query.extend(values.iter().map(|value| (name.clone(), fill(value, filling, |value, _| value))));
     }
-    let cursor = filling.cursor.and_then(|(plan, value)| {
-        plan.param.as_ref().map(|param| (param.clone(), Scalar::Text(cursor::shown(plan, value, None))))
+    let cursor = filling.cursor.and_then(|(cursor, value)| {
+        cursor.param.as_ref().map(|param| (param.clone(), Scalar::Text(cursor::shown(cursor, value, None))))
     });
     let (pointers, own): (Vec<&Param>, Vec<&Param>) =
         paging.iter().chain(&cursor).partition(|(name, _)| name.starts_with('/'));

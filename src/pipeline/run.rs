@@ -310,7 +310,7 @@ impl<'r> Run<'r> {
         let document = decode::decode(&bytes, &self.plan.decoding.format)?;
         let mapping = self.mapping_for(&document)?;
         let left = self.plan.limits.max_records.saturating_sub(self.records);
-        let page = Page {
+        let input = Page {
             document: &document,
             mapping: &mapping,
             given,
@@ -318,10 +318,10 @@ impl<'r> Run<'r> {
             cursor: self.plan.cursor.as_ref(),
         };
         self.outbox.begin();
-        let mapped = page::map_rows(&page, &mut self.outbox, left).await;
+        let mapped = page::map_rows(&input, &mut self.outbox, left).await;
         let fresh = xxhash_rust::xxh3::xxh3_128(&answer.body);
         let mut page = match mapped {
-            Ok(page) if page.rows == 0 || bodies.insert(fresh) => page,
+            Ok(result) if result.rows == 0 || bodies.insert(fresh) => result,
             Ok(_) => {
                 self.outbox.forget();
                 let message = "the same answer came for two pages; paging does not move on";

@@ -40,17 +40,24 @@ pub struct Conversion {
 impl Conversion {
     pub fn apply(self, number: f64) -> f64 {
         // Without a step that does nothing, so that 5 stays 5.
-        match (self.factor == 1.0, self.offset == 0.0) {
-            (true, true) => number,
-            (true, false) => tidy(number + self.offset),
-            _ => tidy(number * self.factor + self.offset),
+        if self.factor == 1.0 && self.offset == 0.0 {
+            return number;
         }
+        let scaled = number * self.factor;
+        tidy(scaled + self.offset, scaled.abs().max(self.offset.abs()))
     }
 }
 
-/// 12 digits: what a conversion adds beyond is noise of the arithmetic.
-fn tidy(number: f64) -> f64 {
-    format!("{number:.11e}").parse().unwrap_or(number)
+/// 12 digits of the largest part: what a conversion adds beyond is noise of the arithmetic.
+fn tidy(number: f64, largest: f64) -> f64 {
+    if largest == 0.0 || !largest.is_finite() {
+        return number;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the exponent of a double is small")]
+    let places = (11 - largest.log10().floor() as i32).clamp(0, 300).unsigned_abs() as usize;
+    let text = format!("{number:.places$}");
+    // No -0.
+    text.parse().map_or(number, |tidied: f64| tidied + 0.0)
 }
 
 const fn unit(name: &'static str, other: &'static [&'static str], kind: Kind, factor: f64) -> Unit {
@@ -85,7 +92,7 @@ const UNITS: &[Unit] = &[
     unit("kPa", &[], Kind::Pressure, 1000.0),
     unit("bar", &[], Kind::Pressure, 100_000.0),
     unit("mm[Hg]", &["mmHg"], Kind::Pressure, 133.322_387_415),
-    unit("[in_i'Hg]", &["inHg"], Kind::Pressure, 3386.388_640_341),
+    unit("[in_i'Hg]", &["inHg"], Kind::Pressure, 3_386.388_640_341),
     unit("g", &[], Kind::Mass, 0.001),
     unit("kg", &[], Kind::Mass, 1.0),
     unit("t", &["tonne", "tonnes"], Kind::Mass, 1000.0),
@@ -123,7 +130,7 @@ const UNITS: &[Unit] = &[
     unit("m2", &["m^2", "m²"], Kind::Area, 1.0),
     unit("km2", &["km^2", "km²"], Kind::Area, 1e6),
     unit("har", &["ha"], Kind::Area, 1e4),
-    unit("[acr_us]", &["acre", "acres"], Kind::Area, 4046.872_609_874),
+    unit("[acr_us]", &["acre", "acres"], Kind::Area, 4_046.872_609_874),
     unit("[mi_us]2", &["mi2", "sq mi"], Kind::Area, 2_589_988.110_336),
 ];
 

@@ -134,7 +134,9 @@ async fn faults_never_make_a_wrong_record() {
             let (outcome, records) = execute(&fetcher, &profile, None).await;
             let context = format!("{api} {fault} at request {nth}: {outcome:?}");
             assert!(is_part(&records, &expected), "{context}");
-            if PASSING.contains(&fault) {
+            // GitHub limits by 403, with nothing but words to tell it from a refusal.
+            let refused = api == "github_releases" && fault.starts_with("429");
+            if PASSING.contains(&fault) && !refused {
                 assert_eq!(outcome.state, RunState::Succeeded, "{context}");
             }
             match outcome.state {

@@ -153,8 +153,8 @@ fn dimension(name: &str, size: usize, stat: &Stat<'_>) -> Result<Dimension, Page
 /// The place in each dimension; the last one is the fastest.
 fn unravel(index: usize, size: &[usize], place: &mut [Option<usize>]) {
     let mut rest = index;
-    for (place, size) in place.iter_mut().zip(size).rev() {
-        *place = Some(rest % size.max(&1));
-        rest /= size.max(&1);
+    for (code, count) in place.iter_mut().zip(size).rev() {
+        *code = Some(rest % count.max(&1));
+        rest /= count.max(&1);
     }
 }

@@ -51,9 +51,9 @@ fn zip_member(body: &[u8], wanted: &str, max_bytes: u64) -> Result<Vec<u8>, Page
         if body.get(at..at + 4) != Some(ENTRY) {
             return Err(broken());
         }
-        let [name, extra, comment] = [28, 30, 32].map(|place| number(body, at + place, 2));
+        let [title, extra, comment] = [28, 30, 32].map(|place| number(body, at + place, 2));
         let (name_len, extra, comment) =
-            (name.ok_or_else(broken)?, extra.ok_or_else(broken)?, comment.ok_or_else(broken)?);
+            (title.ok_or_else(broken)?, extra.ok_or_else(broken)?, comment.ok_or_else(broken)?);
         let name = String::from_utf8_lossy(body.get(at + 46..at + 46 + name_len).ok_or_else(broken)?).into_owned();
         if fits(wanted, &name) {
             return member(body, at, max_bytes).ok_or_else(broken)?;

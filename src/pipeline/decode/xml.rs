@@ -117,11 +117,11 @@ impl Tree {
             if key == "xmlns" || key.starts_with("xmlns:") {
                 continue;
             }
-            let name = self.name(local(key))?;
+            let mark = self.name(local(key))?;
             let value =
                 attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).map_err(|error| error.to_string())?;
             let value = self.keep(&value)?;
-            self.attributes.push((name, value));
+            self.attributes.push((mark, value));
         }
         let attributes = Range(from, number(self.attributes.len())?);
         self.elements.push(Element { name, attributes, ..Element::default() });
@@ -183,12 +183,12 @@ impl Tree {
         let element = &self.elements[id as usize];
         out.push(b'{');
         let mut first = true;
-        let mut member = |name: &str, out: &mut Vec<u8>| {
+        let mut member = |name: &str, into: &mut Vec<u8>| {
             if !std::mem::replace(&mut first, false) {
-                out.push(b',');
+                into.push(b',');
             }
-            write_text(out, name);
-            out.push(b':');
+            write_text(into, name);
+            into.push(b':');
         };
         let mut seen = Vec::new();
         for (name, value) in &self.attributes[element.attributes.0 as usize..element.attributes.1 as usize] {

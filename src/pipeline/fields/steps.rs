@@ -21,13 +21,13 @@ pub fn apply<'t>(field: &'t Field, text: Cow<'t, str>, row: Row<'t>) -> Result<O
     let mut value = Value::Text(text);
     for step in &field.steps {
         value = match one(field, step, value, row)? {
-            Some(Value::Text(text)) if text.is_empty() || is_lost(field, step, &text) => return Ok(None),
+            Some(Value::Text(made)) if made.is_empty() || is_lost(field, step, &made) => return Ok(None),
             Some(value) => value,
             None => return Ok(None),
         };
     }
     Ok(Some(match value {
-        Value::Text(text) => text,
+        Value::Text(made) => made,
         Value::List(list) => Cow::Owned(list.join(",")),
     }))
 }
@@ -77,7 +77,7 @@ fn list(value: Value<'_>) -> Vec<String> {
     let Some(elements) = parsed else { return vec![text.into_owned()] };
     let plain = |element: serde_json::Value| match element {
         serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(text),
+        serde_json::Value::String(plain) => Some(plain),
         other => Some(other.to_string()),
     };
     elements.into_iter().take(MAX_ELEMENTS).filter_map(plain).collect()

@@ -84,7 +84,7 @@ fn is_void(field: &Field, row: Row<'_>) -> bool {
 /// Whether a text is the value of a slot; numbers however they are written.
 fn equals_cell(slot: Option<Slot>, text: &str, row: Row<'_>) -> bool {
     let Some(other) = slot.and_then(|slot| cell_text(row.cell(slot))) else { return false };
-    let number = |text: &str| text.parse::<f64>().ok();
+    let number = |spelling: &str| spelling.parse::<f64>().ok();
     *other == *text || number(&other).is_some_and(|other| number(text) == Some(other))
 }
 

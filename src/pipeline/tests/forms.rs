@@ -15,7 +15,7 @@ fn lines_of_cells_say_where_they_are_wrong() {
     let csv = "  format: csv\n";
     let fields = "measures: {v: Value}\n";
     for (answer, expected) in [
-        ("Valu,x\n1,2\n", "there is no column \"Value\" (did you mean \"Valu\"?); the columns are Valu, x"),
+        ("valu,x\n1,2\n", "there is no column \"Value\" (did you mean \"valu\"?); the columns are valu, x"),
         ("Value,x\n1,2\n3\n", "line 3 has 1 cells, its header 2"),
         ("Value,Value\n1,2\n", "two columns are named \"Value\""),
         ("", "the answer ends before its header"),

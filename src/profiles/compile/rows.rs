@@ -30,6 +30,8 @@ pub fn declared(rows: &At<Rows>, grid: bool, scope: &mut Scope<'_>, notes: &mut 
             "rows is exactly one of each, table, zip, join_pairs, cube and single"
         };
         notes.add(rows.place, message);
+        // A stand-in, so that fields are told their own problems only.
+        line_rows(rows.place, scope, notes);
         return Prepare::Nothing;
     }
     let prepare = container(doc, rows.place, grid, scope, notes);

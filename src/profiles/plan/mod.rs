@@ -1,0 +1,302 @@
+//! What a profile compiles to: numbers instead of names, so that running it looks nothing up by text. Immutable,
+//! shared by all runs. Knows nothing of requests in flight or of answers.
+//!
+//! All values that a row can use have a place in one array, a **slot**: parameters and window first, then places in
+//! the document, then places in the rows. Decoders fill slots, fields read them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+mod decoding;
+mod field;
+mod shape;
+
+use super::document::Document;
+pub use super::document::fields::{Grain, Otherwise};
+pub use super::document::rows::CubeForm;
+pub use super::document::source::{Inclusive, Method, OffsetStep, SecretPlace};
+use super::path::Segment;
+pub use super::scalar::Scalar;
+pub use super::template::{Hole, Part, Template};
+pub use super::units::{Conversion, Unit};
+pub use decoding::*;
+pub use field::*;
+pub use shape::*;
+
+/// Index into the array of values of a row.
+pub type Slot = u16;
+/// Index into [`Shape::nodes`].
+pub type NodeId = u32;
+
+/// The slots that every mapping has.
+pub const WINDOW_START: Slot = 0;
+pub const WINDOW_END: Slot = 1;
+/// Parameters begin here, in the order of [`Plan::params`].
+pub const FIRST_PARAM: Slot = 2;
+
+/// All that a run needs.
+#[derive(Debug)]
+pub struct Plan {
+    pub request: Request,
+    /// Names of the parameters.
+    pub params: Vec<String>,
+    /// Values of the parameters, one list for each set. One empty set where there are none.
+    pub sets: Vec<Vec<Scalar>>,
+    pub window: Option<Window>,
+    pub paging: Option<Paging>,
+    pub empty_on: Vec<u16>,
+    pub decoding: Decoding,
+    pub cursor: Option<Cursor>,
+    /// What becomes of records with one key.
+    pub duplicates: Duplicates,
+    pub limits: Limits,
+    pub mapping: MappingPlan,
+}
+
+/// What one run may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub max_records: u64,
+    pub max_pages: u64,
+    /// Bytes after decompression, of all answers together.
+    pub max_bytes: u64,
+    pub max_requests: u64,
+    /// For one request, until its last byte.
+    pub timeout: Duration,
+}
+
+impl Limits {
+    pub const DEFAULT: Self = Self {
+        max_records: 1_000_000,
+        max_pages: 1_000,
+        max_bytes: 64 << 20,
+        max_requests: 2_000,
+        timeout: Duration::from_secs(30),
+    };
+}
+
+/// The request, with holes.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    pub url: Template,
+    pub query: Vec<(String, Vec<Template>)>,
+    pub headers: Vec<(String, Template)>,
+    pub body: Body,
+    pub auth: Option<Auth>,
+    pub user_agent: Option<String>,
+}
+
+impl Request {
+    /// Whether a text of the request holds `{cursor}`.
+    pub fn names_cursor(&self) -> bool {
+        let named = |template: &Template| template.holes().any(|hole| hole.name == "cursor");
+        let listed = |pairs: &[(String, Vec<Template>)]| pairs.iter().any(|(_, values)| values.iter().any(named));
+        let body = match &self.body {
+            Body::None => false,
+            Body::Json(json) => json.names_cursor(),
+            Body::Form(pairs) => listed(pairs),
+            Body::Text(text) => named(text),
+        };
+        body || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
+    }
+}
+
+impl JsonTemplate {
+    fn names_cursor(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Typed(hole) => hole.name == "cursor",
+            Self::Text(text) => text.holes().any(|hole| hole.name == "cursor"),
+            Self::List(items) => items.iter().any(Self::names_cursor),
+            Self::Map(members) => members.iter().any(|(_, value)| value.names_cursor()),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum Body {
+    None,
+    Json(JsonTemplate),
+    Form(Vec<(String, Vec<Template>)>),
+    Text(Template),
+}
+
+/// A JSON document with holes.
+#[derive(Debug, Clone)]
+pub enum JsonTemplate {
+    Fixed(serde_json::Value),
+    /// A text that is exactly `{name}`: keeps the parameter's type.
+    Typed(Hole),
+    Text(Template),
+    List(Vec<JsonTemplate>),
+    Map(Vec<(String, JsonTemplate)>),
+}
+
+/// A secret by name, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auth {
+    pub secret: String,
+    pub place: SecretPlace,
+    /// Query parameter, header, or JSON Pointer.
+    pub name: String,
+    pub optional: bool,
+}
+
+/// Windows of time.
+#[derive(Debug, Clone)]
+pub struct Window {
+    pub from: Instant,
+    pub to: Instant,
+    pub step: jiff::Span,
+    pub inclusive: Inclusive,
+}
+
+/// An instant, fixed or counted from now.
+#[derive(Debug, Clone)]
+pub enum Instant {
+    /// Unix milliseconds.
+    Fixed(i64),
+    Now {
+        minus: jiff::Span,
+        /// Cut to the beginning of the day, UTC.
+        day: bool,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paging {
+    pub kind: PagingKind,
+    /// Query parameter and number of rows to ask for.
+    pub size: Option<(Option<String>, u64)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PagingKind {
+    Page { param: String, first: u64 },
+    Offset { param: String, first: u64, step: OffsetStep },
+    Token { param: String, start: Option<String> },
+    Keyset,
+    Next,
+    Link,
+}
+
+impl PagingKind {
+    /// The parameter that moves on, where there is one.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::Page { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => Some(param),
+            Self::Keyset | Self::Next | Self::Link => None,
+        }
+    }
+}
+
+/// The part of the plan that depends on the answer's shape.
+#[derive(Debug)]
+pub enum MappingPlan {
+    Ready(Arc<Mapping>),
+    /// The profile does not say where the rows are: found at the first answer.
+    ByShape(Box<Document>),
+}
+
+/// Where the rows of an answer were found, for a profile that does not say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub kind: FoundKind,
+    /// Path of the rows' container from the root.
+    pub under: Vec<Segment>,
+    /// Paths of the profile that lead to a value outside the rows.
+    pub outside: Vec<Vec<Segment>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundKind {
+    Each,
+    Table,
+    Zip,
+    Single,
+}
+
+/// From an answer to records.
+#[derive(Debug)]
+pub struct Mapping {
+    pub places: Places,
+    /// What is done to the document before its rows are walked.
+    pub prepare: Prepare,
+    pub pivot: Option<Pivot>,
+    pub lookups: Vec<Lookup>,
+    /// Headers of the answer, lower case, and their slots.
+    pub headers: Vec<(String, Slot)>,
+    /// The slot of the cursor's value.
+    pub cursor: Option<Slot>,
+    /// Slots of places in the document outside the rows.
+    pub document_slots: Vec<Slot>,
+    pub conditions: Vec<Rule>,
+    pub record: Record,
+    pub policy: Policy,
+    pub stop: Stop,
+    /// The slot with the next URL or token.
+    pub next: Option<Slot>,
+}
+
+/// What a row must meet: any of these.
+#[derive(Debug)]
+pub struct Rule {
+    pub any: Vec<Condition>,
+    /// For messages.
+    pub text: String,
+}
+
+/// A comparison of a slot with fixed values.
+#[derive(Debug)]
+pub struct Condition {
+    pub slot: Slot,
+    pub test: Test,
+    /// As the author wrote it.
+    pub text: String,
+}
+
+#[derive(Debug)]
+pub enum Test {
+    Exists,
+    Missing,
+    In(Vec<Operand>),
+    NotIn(Vec<Operand>),
+    Less(f64),
+    LessOrEqual(f64),
+    Greater(f64),
+    GreaterOrEqual(f64),
+    Matches(Box<regex_lite::Regex>),
+}
+
+/// A value to compare with; text and number are compared alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operand {
+    pub text: Box<str>,
+    pub number: Option<f64>,
+}
+
+/// How an answer is judged.
+#[derive(Debug, Default)]
+pub struct Policy {
+    pub success: Option<Condition>,
+    pub failure: Option<Slot>,
+    pub message: Option<Slot>,
+}
+
+/// When paging ends.
+#[derive(Debug, Default)]
+pub struct Stop {
+    pub until: Until,
+    pub total: Option<Slot>,
+    pub last_page: Option<Slot>,
+}
+
+#[derive(Debug, Default)]
+pub enum Until {
+    #[default]
+    NoNext,
+    Short,
+    Empty,
+    Condition(Condition),
+}
