@@ -1,6 +1,8 @@
 //! From a profile's plan to batches of records: request, fetch, decode, rows, fields, batch. Knows no actor and
 //! no store; time and secrets come from outside.
 
+mod cursor;
+mod decode;
 pub mod fetch;
 mod fields;
 mod json;
@@ -8,10 +10,12 @@ mod outbox;
 mod outcome;
 mod page;
 mod paging;
+mod pivot;
 pub mod preview;
 pub mod proof;
 mod request;
 pub mod requests;
+mod rivals;
 mod run;
 #[cfg(test)]
 mod testing;
@@ -19,6 +23,7 @@ mod testing;
 mod tests;
 mod window;
 
+pub use cursor::CursorMark;
 pub use fetch::{FetchSettings, Fetcher};
 pub use outcome::{Dropped, RunInput, RunOutcome, Secrets, Sink, SinkError, Validators};
 pub use run::{run, run_within};

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::MAX_BATCH;
-use super::fields::{Drop, Tally, write_record};
+use super::decode::Tables;
+use super::fields::{Drop, Identity, Row, Tally, unmet, write_record};
 use super::json::Cell;
+use super::rivals::{Rivals, Verdict};
 use crate::domain::batch::Records;
 use crate::domain::digest::Digest;
-use crate::profiles::plan::Mapping;
+use crate::profiles::plan::{Duplicates, Mapping};
 
 /// So many records back a duplicate is recognised. Beyond that the store recognises it.
 const REMEMBERED: usize = 1 << 15;
@@ -19,6 +21,7 @@ pub struct Outbox {
     full: Vec<Records>,
     open: Records,
     seen: Seen,
+    rivals: Rivals,
     /// What the page in hand added.
     page: Mark,
 }
@@ -32,22 +35,53 @@ struct Mark {
 }
 
 /// What became of a row.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
     Added,
     Duplicate,
     Dropped,
+    /// Another row has the same key, and the profile says that this is an error.
+    Conflict,
 }
 
 impl Outbox {
+    /// `rule` says which of several records with one key counts.
+    pub fn new(rule: &Duplicates) -> Self {
+        Self { rivals: Rivals::new(rule.clone()), ..Self::default() }
+    }
+
+    /// Makes the record of a row that meets the conditions.
+    pub fn put(&mut self, mapping: &Mapping, tables: &Tables, cells: &[Cell<'_>], tally: &mut Tally) -> Put {
+        if self.is_filtered(mapping, cells, tally) {
+            return Put::Dropped;
+        }
+        self.put_unfiltered(mapping, tables, cells, tally)
+    }
+
+    /// Whether a row does not meet the conditions; it is counted then.
+    pub fn is_filtered(&self, mapping: &Mapping, cells: &[Cell<'_>], tally: &mut Tally) -> bool {
+        let unmet = unmet(mapping, cells);
+        if let Some(index) = unmet {
+            tally.drop_row(&Drop::Filtered(index), &mapping.conditions);
+        }
+        unmet.is_some()
+    }
+
     /// Makes the record of a row.
-    pub fn put(&mut self, mapping: &Mapping, cells: &[Cell<'_>], tally: &mut Tally) -> Put {
+    pub fn put_unfiltered(&mut self, mapping: &Mapping, tables: &Tables, cells: &[Cell<'_>], tally: &mut Tally) -> Put {
         if self.open.len() >= MAX_BATCH {
             let capacity = self.open.byte_len();
             let full = std::mem::replace(&mut self.open, Records::with_capacity(MAX_BATCH, capacity));
             self.full.push(full);
+            self.rivals.next_batch();
         }
-        let written = self.open.push_with(|out| write_record(mapping, cells, out, tally));
+        let mut identity = Identity::default();
+        let measure = self.rivals.measure();
+        let row = Row { cells, tables };
+        let written = self.open.push_with(|out| {
+            identity = write_record(mapping, row, measure, out, tally)?;
+            Ok(())
+        });
         let digest = match written {
             Ok(digest) => digest,
             Err(drop) => return self.dropped(&drop, mapping, tally),
@@ -57,8 +91,33 @@ impl Outbox {
             self.page.duplicates += 1;
             return Put::Duplicate;
         }
-        self.page.records += 1;
+        let verdict = self.rivals.judge(identity, self.open.len() - 1);
+        match verdict {
+            Verdict::Alone => self.page.records += 1,
+            Verdict::Replaces(place) => {
+                tally.drop_row(&Drop::SameKey, &mapping.conditions);
+                match place.and_then(|place| self.digest_at(place)) {
+                    Some(other) => self.seen.remove(&other),
+                    None => self.page.records += 1,
+                }
+            }
+            Verdict::Loses | Verdict::Conflict => {
+                self.seen.remove(&digest);
+                self.open.pop();
+                if verdict == Verdict::Conflict {
+                    return Put::Conflict;
+                }
+                return self.dropped(&Drop::SameKey, mapping, tally);
+            }
+        }
         Put::Added
+    }
+
+    /// The digest of a record that is still in hand.
+    fn digest_at(&self, (batch, index): (u64, usize)) -> Option<Digest> {
+        let position = self.rivals.position(batch);
+        let records = if position < self.full.len() { &self.full[position] } else { &self.open };
+        records.digests().get(index).copied()
     }
 
     fn dropped(&mut self, drop: &Drop, mapping: &Mapping, tally: &mut Tally) -> Put {
@@ -79,6 +138,7 @@ impl Outbox {
     /// The page counts: records and duplicates that it gave.
     pub fn settle(&mut self) -> (u64, u64) {
         let counts = (self.page.records, self.page.duplicates);
+        self.rivals.settle();
         self.begin();
         counts
     }
@@ -91,6 +151,11 @@ impl Outbox {
             self.open = self.full.pop().unwrap_or_default();
         }
         self.cut(mark.open);
+        for place in self.rivals.forget(mark.full) {
+            if let Some(digest) = self.digest_at(place) {
+                self.seen.insert(&digest);
+            }
+        }
         self.begin();
     }
 
@@ -104,12 +169,14 @@ impl Outbox {
 
     /// Full batches, ready to be sent.
     pub fn take_full(&mut self) -> Vec<Records> {
-        std::mem::take(&mut self.full)
+        let full = std::mem::take(&mut self.full);
+        let kept = full.into_iter().map(|batch| self.rivals.without_replaced(batch)).filter(|batch| !batch.is_empty());
+        kept.collect()
     }
 
     /// The rest, at the end of the run.
     pub fn take_open(&mut self) -> Option<Records> {
-        let open = std::mem::take(&mut self.open);
+        let open = self.rivals.without_replaced(std::mem::take(&mut self.open));
         (!open.is_empty()).then_some(open)
     }
 }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::cursor::CursorMark;
 use crate::domain::batch::Records;
 use crate::domain::digest::Digest;
 use crate::domain::run::RunState;
@@ -18,6 +19,8 @@ pub struct RunInput<'a> {
     pub profile: &'a Profile,
     /// What the last run of the same profile gave back.
     pub validators: Option<Validators>,
+    /// Where the last run that read everything stopped.
+    pub cursor: Option<CursorMark>,
     /// Unix milliseconds at the start.
     pub now_ms: i64,
     pub secrets: &'a dyn Secrets,
@@ -75,8 +78,12 @@ pub struct RunOutcome {
     pub dropped: Vec<Dropped>,
     /// Fields that could not be read while their row still gave a record, by reason.
     pub unread: Vec<Dropped>,
+    /// What an operator should know and that lost nothing, such as local times that the clocks skip.
+    pub notes: Vec<Dropped>,
     /// For the next run.
     pub validators: Option<Validators>,
+    /// For the next run, once the records are safe.
+    pub cursor: Option<CursorMark>,
     /// Unix milliseconds before which the source does not want to be asked again.
     pub not_before_ms: Option<i64>,
 }

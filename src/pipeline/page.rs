@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use super::cursor;
+use super::decode::{self, Document, GridRows, Tables};
 use super::fetch::{Answer, excerpt};
 use super::fields::{Tally, condition};
 use super::json::{Cell, JsonError, WalkError, Walker, line_and_column};
 use super::outbox::{Outbox, Put};
 use super::paging::PageFacts;
+use super::pivot::Pivoted;
 use super::request::instant;
-use crate::profiles::plan::{FIRST_PARAM, Mapping, Plan, Scalar, Slot, Until, WINDOW_END, WINDOW_START};
+use crate::profiles::plan::{
+    Cursor, FIRST_PARAM, Format, Mapping, Plan, Scalar, Slot, Until, WINDOW_END, WINDOW_START,
+};
 
 /// After so many rows other work of the thread has its turn: a slice takes about a millisecond.
 const ROWS_PER_SLICE: u64 = 512;
@@ -45,7 +50,7 @@ pub fn judge(answer: &Answer, plan: &Plan, conditional: bool, now_ms: i64) -> Ve
         200..=299 if answer.body.iter().all(u8::is_ascii_whitespace) => Verdict::Failed(format!(
             "the source answers {status} without a body; if that means that there is no data, add {status} to empty_on"
         )),
-        200..=299 => content(answer),
+        200..=299 => content(answer, plan),
         _ => Verdict::Failed(with_excerpt(&format!("the source answers {status}"), answer)),
     }
 }
@@ -55,15 +60,26 @@ fn with_excerpt(message: &str, answer: &Answer) -> String {
     if excerpt.is_empty() { message.to_owned() } else { format!("{message}: {excerpt:?}") }
 }
 
-/// HTML instead of JSON comes from maintenance pages, blocks and missing keys, often with status 200.
-fn content(answer: &Answer) -> Verdict {
-    let first = answer.body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first != Some(&b'<') {
+/// HTML instead of data comes from maintenance pages, blocks and missing keys, often with status 200.
+fn content(answer: &Answer, plan: &Plan) -> Verdict {
+    let first = answer.body.iter().position(|byte| !byte.is_ascii_whitespace());
+    let start = first.map_or(&[][..], |first| &answer.body[first..]);
+    let is_page = match plan.decoding.format {
+        Format::Xml => is_html(start),
+        _ => start.first() == Some(&b'<'),
+    };
+    if !is_page {
         return Verdict::Good;
     }
     let kind = answer.content_type.as_deref().unwrap_or("no content type");
     let place = super::request::shown(&answer.url);
-    Verdict::Failed(with_excerpt(&format!("expected JSON, but {place} answers with a page ({kind})"), answer))
+    let expected = plan.decoding.format.word();
+    Verdict::Failed(with_excerpt(&format!("expected {expected}, but {place} answers with a page ({kind})"), answer))
+}
+
+fn is_html(start: &[u8]) -> bool {
+    let head = start.get(..14).unwrap_or(start).to_ascii_lowercase();
+    head.starts_with(b"<!doctype html") || head.starts_with(b"<html")
 }
 
 /// Why a page does not count.
@@ -73,6 +89,8 @@ pub enum PageError {
     Broken(String),
     /// It is not what the profile says.
     Failed(String),
+    /// It is larger, unpacked, than what is left of the run's bytes.
+    TooLarge,
 }
 
 /// The body as text.
@@ -121,48 +139,146 @@ impl Given {
 }
 
 /// What a page gave.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PageResult {
     pub facts: PageFacts,
+    /// Rows that were read.
+    pub rows: u64,
+    /// The largest value of the cursor.
+    pub cursor: Option<i64>,
     pub tally: Tally,
     /// More records were there than the run may give.
     pub limited: bool,
 }
 
+/// One answer on its way to records.
+pub struct Page<'p> {
+    pub document: &'p Document<'p>,
+    pub mapping: &'p Mapping,
+    pub given: &'p Given,
+    /// Headers of the answer, names in lower case.
+    pub headers: &'p [(String, String)],
+    pub cursor: Option<&'p Cursor>,
+}
+
+/// Rows of either kind of document.
+enum Rows<'a> {
+    Tree(Walker<'a, 'a>, &'a str),
+    Grid(GridRows<'a>),
+}
+
+impl<'a> Rows<'a> {
+    fn next_row(&mut self, cells: &mut [Cell<'a>]) -> Result<bool, PageError> {
+        match self {
+            Self::Tree(walker, text) => walker.next_row(cells).map_err(|error| unwalkable(text, error)),
+            Self::Grid(rows) => Ok(rows.next_row(cells)),
+        }
+    }
+
+    fn outer_rows(&self) -> u64 {
+        match self {
+            Self::Tree(walker, _) => walker.outer_rows(),
+            Self::Grid(rows) => rows.outer_rows(),
+        }
+    }
+
+    fn missing(&self) -> Option<PageError> {
+        match self {
+            Self::Tree(walker, text) => walker.rows_missing().map(|error| unwalkable(text, error)),
+            Self::Grid(_) => None,
+        }
+    }
+}
+
 /// Makes records of all rows; the outbox holds them until the page is settled or forgotten. `records_left` are the
 /// records that the run may still give. Gives other tasks their turn between slices.
-pub async fn map_rows(
-    text: &str,
-    mapping: &Mapping,
-    given: &Given,
-    outbox: &mut Outbox,
-    records_left: u64,
-) -> Result<PageResult, PageError> {
-    let mut cells = vec![Cell::Absent; mapping.slots];
-    given.fill(&mut cells);
-    let mut walker = Walker::new(text, mapping);
+pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -> Result<PageResult, PageError> {
+    let mapping = page.mapping;
+    let text = match page.document {
+        Document::Json(text) => {
+            decode::prepare(text, mapping).map_err(|error| told_instead(text, page).unwrap_or(error))?
+        }
+        Document::Grid(_) => "".into(),
+    };
+    let (mut rows, tables) = match page.document {
+        Document::Json(whole) => {
+            let tables =
+                Tables::read(whole, &mapping.lookups).map_err(|error| told_instead(whole, page).unwrap_or(error))?;
+            (Rows::Tree(Walker::new(&text, &mapping.places), &text), tables)
+        }
+        Document::Grid(grid) => (Rows::Grid(GridRows::new(grid, &mapping.places)?), Tables::default()),
+    };
+    let mut cells = page.cells();
     let mut tally = Tally::default();
-    let (mut rows, mut limited) = (0_u64, false);
-    while walker.next_row(&mut cells).map_err(|error| unwalkable(text, error))? {
-        rows += 1;
+    let mut pivoted = mapping.pivot.as_ref().map(Pivoted::new);
+    let (mut count, mut limited, mut largest) = (0_u64, false, None);
+    while rows.next_row(&mut cells)? {
+        count += 1;
+        largest = largest.max(page.cursor.and_then(|plan| cursor::value(plan, mapping, &cells)));
         if outbox.page_records() >= records_left {
             // Read on for what the answer says at its end.
             limited = true;
+        } else if let Some(pivoted) = &mut pivoted {
+            if !outbox.is_filtered(mapping, &cells, &mut tally) {
+                pivoted.add(&cells, &mut tally)?;
+            }
         } else {
-            let _: Put = outbox.put(mapping, &cells, &mut tally);
+            conflict(outbox.put(mapping, &tables, &cells, &mut tally), mapping)?;
         }
-        if rows.is_multiple_of(ROWS_PER_SLICE) {
+        if count.is_multiple_of(ROWS_PER_SLICE) {
             tokio::task::yield_now().await;
         }
     }
-    reported(mapping, &cells)?;
-    if let Some(error) = walker.rows_missing() {
-        return Err(unwalkable(text, error));
+    for row in pivoted.iter().flat_map(Pivoted::rows) {
+        if outbox.page_records() >= records_left {
+            limited = true;
+            break;
+        }
+        conflict(outbox.put_unfiltered(mapping, &tables, row, &mut tally), mapping)?;
     }
-    Ok(PageResult { facts: facts(mapping, &cells, rows), tally, limited })
+    reported(mapping, &cells)?;
+    if let Some(error) = rows.missing() {
+        return Err(error);
+    }
+    let facts = facts(mapping, &cells, rows.outer_rows(), count);
+    Ok(PageResult { facts, rows: count, cursor: largest, tally, limited })
 }
 
-fn unwalkable(text: &str, error: WalkError) -> PageError {
+/// Two rows with one key and different values, where the profile says that this is an error.
+fn conflict(put: Put, mapping: &Mapping) -> Result<(), PageError> {
+    if put != Put::Conflict {
+        return Ok(());
+    }
+    let key = mapping.record.fields.iter().filter(|field| field.in_key).map(|field| field.name.as_str());
+    let key = key.collect::<Vec<_>>().join(", ");
+    Err(PageError::Failed(format!("two rows have the same key ({key}) and other values (on_duplicate: error)")))
+}
+
+/// What the answer says of itself, where its rows cannot be made ready: a failure in the source's own words.
+fn told_instead(text: &str, page: &Page<'_>) -> Option<PageError> {
+    let empty = format!("[{},[]]", text.strip_prefix('\u{feff}').unwrap_or(text));
+    let mut cells = page.cells();
+    let mut walker = Walker::new(&empty, &page.mapping.places);
+    while walker.next_row(&mut cells).ok()? {}
+    reported(page.mapping, &cells).err()
+}
+
+impl<'p> Page<'p> {
+    /// The cells before the first row.
+    fn cells(&self) -> Vec<Cell<'p>> {
+        let mut cells = vec![Cell::Absent; self.mapping.places.slots];
+        self.given.fill(&mut cells);
+        for (name, slot) in &self.mapping.headers {
+            if let Some((_, value)) = self.headers.iter().find(|(known, _)| known == name) {
+                cells[usize::from(*slot)] = Cell::Text(value);
+            }
+        }
+        cells
+    }
+}
+
+/// Says why a document cannot be walked, and where.
+pub fn unwalkable(text: &str, error: WalkError) -> PageError {
     match error {
         WalkError::Json(error) => not_json(text, error),
         WalkError::Shape { offset, message } => {
@@ -202,13 +318,14 @@ fn tells_something(cell: Cell<'_>) -> bool {
     }
 }
 
-fn facts(mapping: &Mapping, cells: &[Cell<'_>], rows: u64) -> PageFacts {
+fn facts(mapping: &Mapping, cells: &[Cell<'_>], outer: u64, rows: u64) -> PageFacts {
     let text = |slot: Option<Slot>| slot.and_then(|slot| cells[usize::from(slot)].text()).map(|text| text.into_owned());
     let number = |slot: Option<Slot>| text(slot).and_then(|text| text.trim().parse().ok());
     let stop = &mapping.stop;
     let at_end = matches!(&stop.until, Until::Condition(condition) if condition::holds(condition, cells));
     PageFacts {
-        rows,
+        rows: outer,
+        most: outer.max(rows),
         next: text(mapping.next),
         link: None,
         total: number(stop.total),

@@ -3,13 +3,18 @@
 use url::Url;
 
 use super::request::append_query;
-use crate::profiles::plan::{OffsetStep, Paging, PagingKind, Until};
+use crate::profiles::plan::{OffsetStep, Paging, PagingKind, Scalar, Until};
+
+/// A query parameter, or a place in the body where the name is a JSON Pointer.
+pub type Param = (String, Scalar);
 
 /// What a page told.
 #[derive(Debug, Default, Clone)]
 pub struct PageFacts {
-    /// Rows in the answer, before any was dropped.
+    /// Elements of the outermost list of rows, before any was dropped.
     pub rows: u64,
+    /// The same, or the rows inside them where those are more: what tells a short page.
+    pub most: u64,
     /// The next URL or token of the body.
     pub next: Option<String>,
     /// The target of the `Link` header.
@@ -24,14 +29,16 @@ pub struct PageFacts {
 }
 
 /// The next request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum NextPage {
     /// The same request with these query parameters.
-    Params(Vec<(String, String)>),
+    Params(Vec<Param>),
     /// This link, as the answer writes it.
     Link(String),
     /// The first request's URL with these query parameters put in.
     Fragment(String),
+    /// What the answer gives is none of these.
+    Wrong(String),
 }
 
 /// Where the run stands in a list of pages.
@@ -54,18 +61,20 @@ impl<'p> Pager<'p> {
     }
 
     /// The query parameters of the first page.
-    pub fn first(&self) -> Vec<(String, String)> {
+    pub fn first(&self) -> Vec<Param> {
         match self.paging.map(|paging| &paging.kind) {
-            Some(PagingKind::Token { param, start: Some(start) }) => self.with_size(Some((param, start.clone()))),
-            Some(PagingKind::Page { param, .. }) => self.with_size(Some((param, self.page.to_string()))),
-            Some(PagingKind::Offset { param, .. }) => self.with_size(Some((param, self.offset.to_string()))),
+            Some(PagingKind::Token { param, start: Some(start) }) => {
+                self.with_size(Some((param, Scalar::Text(start.clone()))))
+            }
+            Some(PagingKind::Page { param, .. }) => self.with_size(Some((param, whole(self.page)))),
+            Some(PagingKind::Offset { param, .. }) => self.with_size(Some((param, whole(self.offset)))),
             _ => self.with_size(None),
         }
     }
 
-    fn with_size(&self, place: Option<(&String, String)>) -> Vec<(String, String)> {
+    fn with_size(&self, place: Option<(&String, Scalar)>) -> Vec<Param> {
         let size = match self.paging.and_then(|paging| paging.size.as_ref()) {
-            Some((Some(param), size)) => Some((param.clone(), size.to_string())),
+            Some((Some(param), size)) => Some((param.clone(), whole(*size))),
             _ => None,
         };
         size.into_iter().chain(place.map(|(param, value)| (param.clone(), value))).collect()
@@ -85,7 +94,7 @@ impl<'p> Pager<'p> {
         match &paging.kind {
             PagingKind::Page { param, .. } => {
                 self.page = self.page.checked_add(1)?;
-                Some(NextPage::Params(self.with_size(Some((param, self.page.to_string())))))
+                Some(NextPage::Params(self.with_size(Some((param, whole(self.page))))))
             }
             PagingKind::Offset { param, step, .. } => {
                 let step = match step {
@@ -93,11 +102,19 @@ impl<'p> Pager<'p> {
                     OffsetStep::Received => facts.rows,
                 };
                 self.offset = self.offset.checked_add(step)?;
-                Some(NextPage::Params(self.with_size(Some((param, self.offset.to_string())))))
+                Some(NextPage::Params(self.with_size(Some((param, whole(self.offset))))))
             }
             PagingKind::Token { param, .. } => {
                 let token = facts.next.clone().filter(|token| !token.is_empty())?;
-                Some(NextPage::Params(self.with_size(Some((param, token)))))
+                Some(NextPage::Params(self.with_size(Some((param, Scalar::Text(token))))))
+            }
+            PagingKind::Keyset => {
+                let next = facts.next.as_deref().filter(|next| !next.is_empty())?;
+                let Some(members) = members(next) else { return Some(NextPage::Wrong(next.to_owned())) };
+                if members.is_empty() {
+                    return None;
+                }
+                Some(NextPage::Params(self.with_size(None).into_iter().chain(members).collect()))
             }
             PagingKind::Next => {
                 let next = facts.next.clone().filter(|next| !next.is_empty())?;
@@ -109,7 +126,7 @@ impl<'p> Pager<'p> {
 
     fn is_last(&self, facts: &PageFacts, until: &Until, kind: &PagingKind) -> bool {
         let counted = matches!(kind, PagingKind::Page { .. } | PagingKind::Offset { .. });
-        let short = self.size().is_some_and(|size| facts.rows < size);
+        let short = self.size().is_some_and(|size| facts.most.max(facts.rows) < size);
         if facts.has_total && (facts.rows == 0 || facts.total.is_some_and(|total| self.rows >= total)) {
             return true;
         }
@@ -125,6 +142,24 @@ impl<'p> Pager<'p> {
             Until::NoNext => false,
         }
     }
+}
+
+fn whole(number: u64) -> Scalar {
+    i64::try_from(number).map_or_else(|_| Scalar::Text(number.to_string()), Scalar::Integer)
+}
+
+/// The members of a JSON object as parameters; those without a value are left out. `None`: it is none.
+fn members(text: &str) -> Option<Vec<Param>> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let param = |(name, value): (String, serde_json::Value)| match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(plain) => Some((name, Scalar::Text(plain))),
+        serde_json::Value::Number(number) => {
+            Some((name, number.as_i64().map_or_else(|| Scalar::Text(number.to_string()), Scalar::Integer)))
+        }
+        other => Some((name, Scalar::Text(other.to_string()))),
+    };
+    Some(object.into_iter().filter_map(param).collect())
 }
 
 /// Puts the parameters of a query fragment (`&page=2`) into a URL, in place of those of the same name.
@@ -150,7 +185,7 @@ mod tests {
     fn params(next: Option<NextPage>) -> String {
         match next {
             Some(NextPage::Params(params)) => {
-                params.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+                params.iter().map(|(name, value)| format!("{name}={}", value.text())).collect::<Vec<_>>().join("&")
             }
             Some(other) => format!("{other:?}"),
             None => "end".into(),
@@ -201,6 +236,20 @@ mod tests {
         assert_eq!(pager.advance(&facts(2, "&p=3"), &Until::NoNext), Some(NextPage::Fragment("&p=3".into())));
         assert_eq!(pager.advance(&facts(0, "/x?p=9"), &Until::Empty), None);
         assert_eq!(pager.advance(&rows(2), &Until::NoNext), None);
+    }
+
+    #[test]
+    fn every_member_of_a_keyset_becomes_a_parameter() {
+        let paging = Paging { kind: PagingKind::Keyset, size: Some((Some("n".into()), 2)) };
+        let mut pager = Pager::new(Some(&paging));
+        let facts = |next: &str| PageFacts { rows: 2, next: Some(next.into()), ..PageFacts::default() };
+        assert_eq!(
+            params(pager.advance(&facts(r#"{"after_id":7,"after":"a b","x":null}"#), &Until::NoNext)),
+            "n=2&after=a b&after_id=7"
+        );
+        assert_eq!(params(pager.advance(&facts("{}"), &Until::NoNext)), "end");
+        assert_eq!(pager.advance(&facts("7"), &Until::NoNext), Some(NextPage::Wrong("7".into())));
+        assert_eq!(params(pager.advance(&rows(2), &Until::NoNext)), "end");
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub async fn preview(
     secrets: &dyn Secrets,
 ) -> Preview {
     let mut sink = Keep { records: Vec::new(), most: extent.keep };
-    let input = RunInput { profile, validators: None, now_ms, secrets };
+    let input = RunInput { profile, validators: None, cursor: None, now_ms, secrets };
     let outcome = run_within(fetcher, input, extent.limits, &mut sink).await;
     Preview { records: sink.records, outcome, asked: fetcher.take_asked() }
 }

@@ -5,9 +5,13 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Origin, Url};
 
+use super::cursor;
 use super::outcome::Secrets;
+use super::paging::Param;
 use crate::domain::digest::Digest;
-use crate::profiles::plan::{Auth, Body, Grain, Hole, JsonTemplate, Method, Part, Plan, Scalar, SecretPlace, Template};
+use crate::profiles::plan::{
+    Auth, Body, Cursor, Grain, Hole, JsonTemplate, Method, Part, Plan, Scalar, SecretPlace, Template,
+};
 use crate::profiles::time::{Reading, write};
 
 /// Left as they are in a query value: RFC 3986's characters but for those that cut a query.
@@ -51,6 +55,8 @@ pub struct Filling<'r> {
     pub values: &'r [Scalar],
     /// Unix milliseconds of start and end.
     pub window: Option<(i64, i64)>,
+    /// Where the cursor stands.
+    pub cursor: Option<(&'r Cursor, i64)>,
     pub now_ms: i64,
 }
 
@@ -78,11 +84,11 @@ pub struct PlacedSecret {
 /// Why a request cannot be made, in words for the operator.
 pub type RequestError = String;
 
-/// Builds the request; `paging` are the query parameters that the page asks for.
+/// Builds the request; `paging` are the parameters that the page asks for.
 pub fn build(
     plan: &Plan,
     filling: Filling<'_>,
-    paging: &[(String, String)],
+    paging: &[Param],
     secrets: &dyn Secrets,
 ) -> Result<Outgoing, RequestError> {
     let request = &plan.request;
@@ -92,12 +98,17 @@ pub fn build(
     for (name, values) in &request.query {
         query.extend(values.iter().map(|value| (name.clone(), fill(value, filling, |value, _| value))));
     }
-    query.retain(|(name, _)| !paging.iter().any(|(own, _)| own == name));
-    query.extend_from_slice(paging);
+    let cursor = filling.cursor.and_then(|(cursor, value)| {
+        cursor.param.as_ref().map(|param| (param.clone(), Scalar::Text(cursor::shown(cursor, value, None))))
+    });
+    let (pointers, own): (Vec<&Param>, Vec<&Param>) =
+        paging.iter().chain(&cursor).partition(|(name, _)| name.starts_with('/'));
+    query.retain(|(name, _)| !own.iter().any(|(own, _)| own == name));
+    query.extend(own.iter().map(|(name, value)| (name.clone(), value.text())));
     append_query(&mut url, &query);
     let headers = request.headers.iter().map(|(name, value)| (name.clone(), fill(value, filling, |value, _| value)));
     let headers = headers.collect();
-    let body = body(&request.body, filling);
+    let body = body(&request.body, filling, &pointers);
     let secret = match &request.auth {
         Some(auth) => secret(auth, &url, secrets)?,
         None => None,
@@ -150,6 +161,9 @@ fn value(hole: &Hole, filling: Filling<'_>) -> Scalar {
     if let Some(index) = filling.params.iter().position(|param| param == name) {
         return filling.values.get(index).cloned().unwrap_or(Scalar::Null);
     }
+    if let ("cursor", Some((plan, value))) = (hole.name.as_str(), filling.cursor) {
+        return Scalar::Text(cursor::shown(plan, value, hole.format.as_deref()));
+    }
     let (start, end) = filling.window.unwrap_or((filling.now_ms, filling.now_ms));
     let at_ms = match hole.name.as_str() {
         "window.start" => start,
@@ -178,10 +192,16 @@ pub fn instant(at_ms: i64, format: Option<&str>) -> String {
     }
 }
 
-fn body(body: &Body, filling: Filling<'_>) -> Option<(&'static str, Vec<u8>)> {
+fn body(body: &Body, filling: Filling<'_>, pointers: &[&Param]) -> Option<(&'static str, Vec<u8>)> {
     match body {
         Body::None => None,
-        Body::Json(template) => Some(("application/json", json(template, filling).to_string().into_bytes())),
+        Body::Json(template) => {
+            let mut document = json(template, filling);
+            for (pointer, value) in pointers {
+                put(&mut document, pointer, value.json());
+            }
+            Some(("application/json", document.to_string().into_bytes()))
+        }
         Body::Text(template) => {
             Some(("text/plain; charset=utf-8", fill(template, filling, |value, _| value).into_bytes()))
         }
@@ -195,6 +215,32 @@ fn body(body: &Body, filling: Filling<'_>) -> Option<(&'static str, Vec<u8>)> {
             Some(("application/x-www-form-urlencoded", form.finish().into_bytes()))
         }
     }
+}
+
+/// Puts a value at a JSON Pointer (RFC 6901); objects on the way are made.
+fn put(document: &mut serde_json::Value, pointer: &str, value: serde_json::Value) {
+    let mut place = document;
+    for name in pointer.split('/').skip(1) {
+        let name = name.replace("~1", "/").replace("~0", "~");
+        place = match place {
+            serde_json::Value::Array(items) => {
+                match name.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
+                    Some(item) => item,
+                    None => return,
+                }
+            }
+            other => {
+                if !other.is_object() {
+                    *other = serde_json::Value::Object(serde_json::Map::new());
+                }
+                match other.as_object_mut() {
+                    Some(members) => members.entry(name).or_insert(serde_json::Value::Null),
+                    None => return,
+                }
+            }
+        };
+    }
+    *place = value;
 }
 
 fn json(template: &JsonTemplate, filling: Filling<'_>) -> serde_json::Value {
@@ -291,8 +337,15 @@ mod tests {
         let profile = load(&text).unwrap_or_else(|problems| panic!("{problems}"));
         let secrets: BTreeMap<String, SecretString> = [("KEY".to_owned(), SecretString::from("a/b+c d"))].into();
         let plan = profile.plan();
-        let filling = Filling { params: &plan.params, values: &plan.sets[0], window: None, now_ms: 1_705_276_800_000 };
-        build(plan, filling, &[("page".into(), "2".into())], &secrets).unwrap()
+        let filling = Filling {
+            params: &plan.params,
+            values: &plan.sets[0],
+            window: None,
+            cursor: None,
+            now_ms: 1_705_276_800_000,
+        };
+        build(plan, filling, &[("page".into(), Scalar::Integer(2)), ("/p".into(), Scalar::Integer(2))], &secrets)
+            .unwrap()
     }
 
     #[test]
@@ -330,7 +383,7 @@ mod tests {
         let profile =
             load("id: t\nsource: {url: 'https://h/', auth: {secret: KEY, in: bearer}}\nmeasures: {v: v}\n").unwrap();
         let plan = profile.plan();
-        let filling = Filling { params: &[], values: &[], window: None, now_ms: 0 };
+        let filling = Filling { params: &[], values: &[], window: None, cursor: None, now_ms: 0 };
         let error = build(plan, filling, &[], &BTreeMap::new()).unwrap_err();
         assert_eq!(error, "the secret KEY is not known to this drone; set it there");
     }

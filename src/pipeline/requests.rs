@@ -3,6 +3,7 @@
 use super::fetch::Asked;
 use super::outcome::Secrets;
 use super::paging::Pager;
+use super::cursor;
 use super::request::{self, Filling};
 use super::window::Windows;
 use crate::profiles::Profile;
@@ -27,7 +28,8 @@ pub fn first_requests(profile: &Profile, now_ms: i64, secrets: &dyn Secrets, mos
     };
     let lists = plan.sets.iter().flat_map(|values| windows.iter().map(move |window| (values, *window)));
     let build = |(values, window): (&Vec<_>, _)| {
-        let filling = Filling { params: &plan.params, values, window, now_ms };
+        let cursor = plan.cursor.as_ref().zip(plan.cursor.as_ref().and_then(|plan| cursor::start(plan, None)));
+        let filling = Filling { params: &plan.params, values, window, cursor, now_ms };
         let pager = Pager::new(plan.paging.as_ref());
         let mut asked = Asked::of(&request::build(plan, filling, &pager.first(), secrets)?);
         if let Some(own) = &plan.request.user_agent {

@@ -1,5 +1,6 @@
 //! One run: pages inside windows inside parameter sets, within the limits of its profile.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +8,15 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::time::Instant;
 
+use super::cursor::{self, CursorMark};
+use super::decode::{self, Document};
 use super::fetch::{Answer, FetchError, Fetcher, Traffic};
 use super::fields::Tally;
 use super::json::sniff::{self, SniffError};
 use super::outbox::Outbox;
 use super::outcome::{RunInput, RunOutcome, Sink, Validators};
-use super::page::{self, Given, PageError, PageResult, Verdict};
-use super::paging::{NextPage, PageFacts, Pager, with_fragment};
+use super::page::{self, Given, Page, PageError, PageResult, Verdict};
+use super::paging::{NextPage, Pager, Param, with_fragment};
 use super::request::{self, Filling, Outgoing, shown};
 use super::window::Windows;
 use crate::domain::digest::Digest;
@@ -89,6 +92,9 @@ struct Run<'r> {
     records: u64,
     duplicates: u64,
     validators: Option<Validators>,
+    /// Where the cursor stands at the start, and the largest value seen.
+    cursor_start: Option<i64>,
+    cursor_seen: Option<i64>,
 }
 
 impl<'r> Run<'r> {
@@ -107,7 +113,7 @@ impl<'r> Run<'r> {
             mapping_is_known: mapping.is_some(),
             mapping,
             began: Instant::now(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(&plan.duplicates),
             tally: Tally::default(),
             traffic,
             pages: 0,
@@ -115,6 +121,8 @@ impl<'r> Run<'r> {
             records: 0,
             duplicates: 0,
             validators: None,
+            cursor_start: plan.cursor.as_ref().and_then(|plan| cursor::start(plan, input.cursor.as_ref())),
+            cursor_seen: None,
         }
     }
 
@@ -146,10 +154,10 @@ impl<'r> Run<'r> {
     /// All pages of one parameter set and window.
     async fn list(&mut self, values: &[Scalar], window: Option<(i64, i64)>, sink: &mut impl Sink) -> Flow<()> {
         let given = Given::new(values, window);
-        let filling = Filling { params: &self.plan.params, values, window, now_ms: self.input.now_ms };
-        let build = |paging: &[(String, String)]| {
-            request::build(self.plan, filling, paging, self.input.secrets).map_err(End::failed)
-        };
+        let cursor = self.plan.cursor.as_ref().zip(self.cursor_start);
+        let filling = Filling { params: &self.plan.params, values, window, cursor, now_ms: self.input.now_ms };
+        let build =
+            |paging: &[Param]| request::build(self.plan, filling, paging, self.input.secrets).map_err(End::failed);
         let mut pager = Pager::new(self.plan.paging.as_ref());
         let first = build(&pager.first())?;
         let mut request = first.clone();
@@ -170,6 +178,12 @@ impl<'r> Run<'r> {
                     request::build(self.plan, filling, &params, self.input.secrets).map_err(End::failed)?
                 }
                 NextPage::Fragment(fragment) => Outgoing { url: with_fragment(&first.url, &fragment), ..first.clone() },
+                NextPage::Wrong(next) => {
+                    let next: String = next.chars().take(80).collect();
+                    return Err(End::failed(
+                        first.redact(&format!("the next page should be an object of parameters, found {next:?}")),
+                    ));
+                }
                 NextPage::Link(link) => self.follow(&request, &first, &link)?,
             };
         }
@@ -272,7 +286,7 @@ impl<'r> Run<'r> {
         match page::judge(&answer, self.plan, validators.is_some(), self.now_ms()) {
             Verdict::Good => {}
             Verdict::Empty => {
-                return Ok(PageResult { facts: PageFacts::default(), tally: Tally::default(), limited: false });
+                return Ok(PageResult::default());
             }
             Verdict::Unchanged => {
                 self.validators = validators.cloned();
@@ -309,14 +323,22 @@ impl<'r> Run<'r> {
 
     /// Decodes an answer and settles its records, or forgets them.
     async fn map(&mut self, answer: &Answer, given: &Given, chain: &mut Chain) -> Result<PageResult, Trouble> {
-        let text = page::text(&answer.body)?;
-        let mapping = self.mapping_for(text)?;
+        let bytes = self.unpack(answer)?;
+        let document = decode::decode(&bytes, &self.plan.decoding.format)?;
+        let mapping = self.mapping_for(&document)?;
         let left = self.limits.max_records.saturating_sub(self.records);
+        let input = Page {
+            document: &document,
+            mapping: &mapping,
+            given,
+            headers: &answer.headers,
+            cursor: self.plan.cursor.as_ref(),
+        };
         self.outbox.begin();
-        let mapped = page::map_rows(text, &mapping, given, &mut self.outbox, left).await;
+        let mapped = page::map_rows(&input, &mut self.outbox, left).await;
         let fresh = xxhash_rust::xxh3::xxh3_128(&answer.body);
         let mut page = match mapped {
-            Ok(page) if page.facts.rows == 0 || chain.bodies.insert(fresh) => page,
+            Ok(result) if result.rows == 0 || chain.bodies.insert(fresh) => result,
             Ok(_) => {
                 self.outbox.forget();
                 let message = "the same answer came for two pages; paging does not move on";
@@ -324,24 +346,45 @@ impl<'r> Run<'r> {
             }
             Err(error) => {
                 self.outbox.forget();
-                return Err(error.into());
+                return Err(self.of_page(error));
             }
         };
         page.facts.link.clone_from(&answer.next_link);
         let (records, duplicates) = self.outbox.settle();
         self.records += records;
         self.duplicates += duplicates;
-        self.rows += page.facts.rows;
-        self.mapping_is_known |= page.facts.rows > 0;
+        self.rows += page.rows;
+        self.mapping_is_known |= page.rows > 0;
+        self.cursor_seen = self.cursor_seen.max(page.cursor);
         self.pages += 1;
         self.tally.merge(std::mem::take(&mut page.tally));
         Ok(page)
     }
 
-    fn mapping_for(&mut self, text: &str) -> Result<Arc<Mapping>, Trouble> {
+    /// Unpacks a file; what comes out counts as bytes of the run.
+    fn unpack<'b>(&mut self, answer: &'b Answer) -> Result<Cow<'b, [u8]>, Trouble> {
+        let left = self.traffic.max_bytes.saturating_sub(self.traffic.bytes);
+        let bytes = decode::unpack(&answer.body, &self.plan.decoding, left).map_err(|error| self.of_page(error))?;
+        if let Cow::Owned(bytes) = &bytes {
+            self.traffic.bytes += bytes.len() as u64;
+        }
+        Ok(bytes)
+    }
+
+    fn of_page(&self, error: PageError) -> Trouble {
+        match error {
+            PageError::TooLarge => self.trouble(FetchError::TooLarge),
+            other => other.into(),
+        }
+    }
+
+    fn mapping_for(&mut self, document: &Document<'_>) -> Result<Arc<Mapping>, Trouble> {
         if let Some(mapping) = self.mapping.as_ref().filter(|_| self.mapping_is_known) {
             return Ok(Arc::clone(mapping));
         }
+        let Document::Json(text) = document else {
+            return Err(Trouble::End(End::failed("the profile does not say where the rows are")));
+        };
         let profile = self.input.profile;
         let found = sniff::find(text, &profile.open_paths()).map_err(|error| match error {
             SniffError::Json(error) => page::not_json(text, error).into(),
@@ -370,6 +413,14 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
+    /// Where the next run goes on: moved only by a run that read everything.
+    fn cursor_mark(&self, whole: bool) -> Option<CursorMark> {
+        let plan = self.plan.cursor.as_ref()?;
+        let before = self.input.cursor.as_ref().filter(|mark| mark.of == plan.digest).map(|mark| mark.value);
+        let seen = if whole { self.cursor_seen } else { None };
+        before.max(seen).map(|value| CursorMark { of: plan.digest, value })
+    }
+
     fn outcome(self, end: Option<End>) -> RunOutcome {
         let (state, error, not_before_ms) = match end {
             None => (RunState::Succeeded, None, None),
@@ -378,7 +429,8 @@ impl<'r> Run<'r> {
             Some(End::Failed { message, not_before_ms }) => (RunState::Failed, Some(message), not_before_ms),
         };
         let whole = matches!(state, RunState::Succeeded | RunState::Unchanged);
-        let (dropped, unread) = self.tally.into_parts();
+        let cursor = self.cursor_mark(state == RunState::Succeeded);
+        let (dropped, unread, notes) = self.tally.into_parts();
         RunOutcome {
             state,
             error,
@@ -389,6 +441,8 @@ impl<'r> Run<'r> {
             records: self.records,
             dropped,
             unread,
+            notes,
+            cursor,
             validators: self.validators.filter(|_| whole),
             not_before_ms,
         }
@@ -406,6 +460,7 @@ impl From<PageError> for Trouble {
         match error {
             PageError::Broken(reason) => Self::Again { reason, pause: None },
             PageError::Failed(message) => Self::End(End::failed(message)),
+            PageError::TooLarge => Self::End(End::Limit("max_bytes".into())),
         }
     }
 }

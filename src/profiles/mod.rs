@@ -6,7 +6,7 @@ pub mod diff;
 mod document;
 mod duration;
 mod long_form;
-mod nearest;
+pub mod nearest;
 mod node;
 mod own_test;
 mod path;
@@ -18,6 +18,7 @@ mod scalar;
 mod schema;
 mod template;
 pub mod time;
+pub mod units;
 mod write_yaml;
 mod yaml;
 

@@ -199,7 +199,7 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Entries<T> {
 macro_rules! document {
     ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* $field:ident $(as $key:literal)? : $kind:ty,)+ }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, schemars::JsonSchema)]
+        #[derive(Debug, Clone, Default, PartialEq, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
         pub struct $name {
             $($(#[$field_doc])* $(#[schemars(rename = $key)])? pub $field: Option<$kind>,)+

@@ -128,3 +128,51 @@ fn texts_that_are_no_profile_are_refused_with_a_place() {
     let huge = "a".repeat(100 << 20);
     assert!(load(&huge).unwrap_err().to_string().contains("at most 1048576 are read"));
 }
+
+#[test]
+fn combinations_that_cannot_work_are_told() {
+    let text = "\
+id: t
+source:
+  url: https://x.org/
+  format: csv
+  columns: {comment: '#'}
+  paging: {kind: token, param: /page, next: $.next}
+  cursor: {field: updated}
+  success: $.ok == true
+rows:
+  zip: {under: $.h}
+  unpivot: {columns: [], key: k, value: k}
+lookups:
+  route: {each: $.a, key: id, value: name}
+dims:
+  geo.name: {from: a, lookup: rote}
+  entity.x: {from: b, multiply: 2}
+measures:
+  v: {from: v, unit: {from: degF, to: Pa}}
+  w: {from: w, extract: ['(a)', 2]}
+on_duplicate: frist
+";
+    let expected = [
+        "p.yaml:5:12 columns belongs to format: columns",
+        "p.yaml:6:11 a JSON Pointer as param puts it into the body, and the request has no json body",
+        "p.yaml:7:11 a cursor without a parameter; name the query parameter, or write {cursor} where the request takes it",
+        "p.yaml:10:3 an answer in csv or columns is a table; rows takes unpivot and pivot only",
+        "p.yaml:13:3 an answer in csv or columns has no tables beside its rows",
+        "p.yaml:15:31 there is no lookup \"rote\"; the profile declares no lookups",
+        "p.yaml:16:13 multiply makes a number; dims are text",
+        "p.yaml:18:29 \"degF\" and \"Pa\" do not measure the same",
+        "p.yaml:19:25 the expression has 1 groups, not 2",
+        "p.yaml:20:15 on_duplicate needs key: without one every record stands for itself",
+    ];
+    let told = problems(text);
+    for problem in expected {
+        assert!(told.iter().any(|told| told.starts_with(problem)), "{problem}\nnot in\n{}", told.join("\n"));
+    }
+    let filter = "id: t\nsource: {url: 'https://x.org/'}\nrows: {each: '$.a[?@.b ==]'}\nmeasures: {v: v}\n";
+    assert!(problems(filter)[0].contains("is not a JSONPath (RFC 9535)"), "{:?}", problems(filter));
+    let xml = "id: t\nsource: {url: 'https://x.org/', format: xml}\nmeasures: {v: v}\n";
+    assert!(problems(xml)[0].contains("an XML answer needs rows"), "{:?}", problems(xml));
+    let cube = "id: t\nsource: {url: 'https://x.org/'}\nrows: {cube: json-stat}\nmeasures: {v: geo.vode}\n";
+    assert!(problems(cube)[0].contains("a row of a cube has value, status"), "{:?}", problems(cube));
+}

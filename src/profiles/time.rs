@@ -29,10 +29,13 @@ pub enum TimeError {
     TooCoarse,
     #[error("it names no zone and the profile none either; add zone or offset to time")]
     NoZone,
+    #[error("its zone is not a name such as America/Chicago")]
+    UnknownZone,
 }
 
 /// Reads ISO 8601 and RFC 3339 and the period codes around them: `2024`, `2024.0`, `2024-01`, `2024M01`,
-/// `2024-Q1`, `2024Q1`, `2024-W05`, `2024-01-15`, `2024-01-15T12:53[:00[.476]][Z|+01:00]`.
+/// `2024-Q1`, `2024Q1`, `2024-W05`, `2024W05`, `2024-01-15`, `20240115`,
+/// `2024-01-15T12:53[:00[.476]][Z|+01:00]`; hours from 24 on are of the next day.
 pub fn read_iso(text: &str) -> Result<Reading, TimeError> {
     let text = text.trim();
     let bytes = text.as_bytes();
@@ -42,7 +45,11 @@ pub fn read_iso(text: &str) -> Result<Reading, TimeError> {
         Some(b'.') if bytes[5..].iter().all(|byte| *byte == b'0') => Ok(Reading::Year(year)),
         Some(b'M') if bytes.len() == 7 => month(year, digits(bytes, 5, 2)),
         Some(b'Q') if bytes.len() == 6 => quarter(year, digits(bytes, 5, 1)),
+        Some(b'W') if bytes.len() == 7 => week(year, digits(bytes, 5, 2)),
         Some(b'-') => read_dashed(text, year),
+        Some(b'0'..=b'9') if bytes.len() == 8 => {
+            date(year, digits(bytes, 4, 2), digits(bytes, 6, 2)).map(Reading::Date)
+        }
         _ => Err(TimeError::Unreadable),
     }
 }
@@ -79,6 +86,11 @@ fn read_clock(date: Date, rest: &[u8]) -> Result<Reading, TimeError> {
     let (nanosecond, at) = fraction(rest, at)?;
     let small = |part: Option<i16>| part.and_then(|part| i8::try_from(part).ok()).ok_or(TimeError::Unreadable);
     let (hour, minute, second) = (small(hour)?, small(minute)?, small(second)?.min(59));
+    // Timetables count on behind midnight.
+    let (date, hour) = match hour {
+        24..48 => (date.tomorrow().map_err(|_| TimeError::Unreadable)?, hour - 24),
+        hour => (date, hour),
+    };
     let time = Time::new(hour, minute, second, nanosecond).map_err(|_| TimeError::Unreadable)?;
     with_zone(date.to_datetime(time), rest.get(at..).ok_or(TimeError::Unreadable)?)
 }
@@ -109,6 +121,21 @@ fn with_zone(local: DateTime, zone: &[u8]) -> Result<Reading, TimeError> {
         _ => return Err(TimeError::Unreadable),
     };
     instant(local, seconds)
+}
+
+/// How far a zone is ahead of UTC: seconds, or `+01:00`.
+pub fn read_offset(text: &str) -> Option<i32> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<i32>()
+        && !matches!((text.len(), text.as_bytes().first()), (5, Some(b'+' | b'-')))
+    {
+        return Some(seconds);
+    }
+    match text.as_bytes() {
+        [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), digits @ ..] => offset(*sign, digits),
+        _ => None,
+    }
 }
 
 fn offset(sign: u8, rest: &[u8]) -> Option<i32> {
@@ -180,7 +207,34 @@ fn epoch_fraction(text: &str, per_second: i64) -> Option<i64> {
 
 /// Reads by a pattern of strftime.
 pub fn read_pattern(text: &str, pattern: &str) -> Result<Reading, TimeError> {
-    let time = jiff::fmt::strtime::parse(pattern, text.trim()).map_err(|_| TimeError::Unreadable)?;
+    match jiff::fmt::strtime::parse(pattern, text.trim()) {
+        Ok(time) => of_pattern(&time),
+        Err(_) if pattern.contains("%H") => late_hour(text.trim(), pattern),
+        Err(_) => Err(TimeError::Unreadable),
+    }
+}
+
+/// Reads an hour from 24 on as one of the next day.
+fn late_hour(text: &str, pattern: &str) -> Result<Reading, TimeError> {
+    for at in 0..text.len().saturating_sub(1) {
+        let Some(hour @ 24..48) = digits(text.as_bytes(), at, 2) else { continue };
+        let early = format!("{}{:02}{}", &text[..at], hour - 24, &text[at + 2..]);
+        let Ok(time) = jiff::fmt::strtime::parse(pattern, &early) else { continue };
+        let next = |day: Date| day.tomorrow().map_err(|_| TimeError::Unreadable);
+        return Ok(match of_pattern(&time)? {
+            Reading::Date(date) => Reading::Date(next(date)?),
+            Reading::Local(local) => Reading::Local(next(local.date())?.to_datetime(local.time())),
+            Reading::Instant(at) => {
+                let later = at.checked_add(jiff::SignedDuration::from_hours(24));
+                Reading::Instant(later.map_err(|_| TimeError::Unreadable)?)
+            }
+            other => other,
+        });
+    }
+    Err(TimeError::Unreadable)
+}
+
+fn of_pattern(time: &jiff::fmt::strtime::BrokenDownTime) -> Result<Reading, TimeError> {
     if let Ok(instant) = time.to_timestamp() {
         return Ok(Reading::Instant(instant));
     }
@@ -197,15 +251,12 @@ pub fn read_pattern(text: &str, pattern: &str) -> Result<Reading, TimeError> {
     reading.ok_or(TimeError::Unreadable)
 }
 
-/// Gives a local time its zone.
-pub fn place_local(reading: Reading, zone: &TimeZone) -> Result<Reading, TimeError> {
-    match reading {
-        // A gap or a fold takes the earlier offset.
-        Reading::Local(local) => {
-            zone.to_ambiguous_timestamp(local).earlier().map(Reading::Instant).map_err(|_| TimeError::Unreadable)
-        }
-        other => Ok(other),
-    }
+/// Gives a local time its zone; `false` where the clocks skip or repeat it, and the offset before the change is taken.
+pub fn place_local(reading: Reading, zone: &TimeZone) -> Result<(Reading, bool), TimeError> {
+    let Reading::Local(local) = reading else { return Ok((reading, true)) };
+    let placed = zone.to_ambiguous_timestamp(local);
+    let sure = !placed.is_ambiguous();
+    placed.compatible().map(|at| (Reading::Instant(at), sure)).map_err(|_| TimeError::Unreadable)
 }
 
 /// Gives a local time its offset from UTC in seconds.
@@ -349,7 +400,11 @@ mod tests {
             ("2024-02-30", Grain::Date, "Unreadable"),
             ("2024-13", Grain::Month, "Unreadable"),
             ("24-01-01", Grain::Date, "Unreadable"),
-            ("2024-01-15T25:00Z", Grain::At, "Unreadable"),
+            ("2024-01-15T25:00Z", Grain::At, "2024-01-16T01:00:00Z"),
+            ("2024-02-29T24:00:00Z", Grain::At, "2024-03-01T00:00:00Z"),
+            ("2024-01-15T48:00Z", Grain::At, "Unreadable"),
+            ("20240115", Grain::Date, "2024-01-15"),
+            ("2024W05", Grain::Week, "2024-W05"),
             ("", Grain::Year, "Unreadable"),
         ] {
             assert_eq!(iso(text, grain), expected, "{text} at {grain:?}");
@@ -372,6 +427,8 @@ mod tests {
         assert_eq!(read_pattern("Jan-24", "%b-%y"), Ok(Reading::Month(2024, 1)));
         assert_eq!(read_pattern("2015100107", "%Y%m%d%H").map(year), Ok(2015));
         assert!(read_pattern("x", "%Y").is_err());
+        let late = read_pattern("20241231 25:10:00", "%Y%m%d %H:%M:%S").unwrap();
+        assert_eq!(late, Reading::Local(jiff::civil::datetime(2025, 1, 1, 1, 10, 0, 0)));
     }
 
     #[test]
@@ -382,8 +439,21 @@ mod tests {
         assert_eq!(out, "2024-01-05T13:30:00Z");
         let zone = TimeZone::get("America/Chicago").unwrap();
         out.clear();
-        write(&mut out, place_local(local, &zone).unwrap(), Grain::At).unwrap();
+        write(&mut out, place_local(local, &zone).unwrap().0, Grain::At).unwrap();
         assert_eq!(out, "2024-01-05T20:30:00Z");
+        // Skipped and repeated: the offset before the change, and it is told.
+        for (text, expected) in
+            [("2024-03-10T02:30:00", "2024-03-10T08:30:00Z"), ("2024-11-03T01:30:00", "2024-11-03T06:30:00Z")]
+        {
+            let (reading, sure) = place_local(read_iso(text).unwrap(), &zone).unwrap();
+            out.clear();
+            write(&mut out, reading, Grain::At).unwrap();
+            assert_eq!((out.as_str(), sure), (expected, false));
+        }
+        assert_eq!(read_offset("-18000"), Some(-18_000));
+        assert_eq!(read_offset("+05:30"), Some(19_800));
+        assert_eq!(read_offset("-0500"), Some(-18_000));
+        assert_eq!(read_offset("x"), None);
     }
 
     proptest! {

@@ -23,7 +23,7 @@ use server::Server;
 /// Fixture, profile, and a change that makes its pages small enough for paging.
 type Source = (&'static str, &'static str, Option<(&'static str, &'static str)>);
 
-const SOURCES: [Source; 8] = [
+const SOURCES: [Source; 14] = [
     ("treasury_debt", "us-treasury-debt", Some(("size: 1000", "size: 3"))),
     ("worldbank_population", "worldbank-population", Some(("size: 1000", "size: 3"))),
     ("usgs_quakes", "usgs-earthquakes", None),
@@ -32,6 +32,12 @@ const SOURCES: [Source; 8] = [
     ("bls_timeseries", "us-bls-series", None),
     ("open_meteo_archive", "open-meteo-archive", None),
     ("fred_observations", "us-fred-treasury-yields", Some(("size: 10000", "size: 3"))),
+    ("ecb_fx_xml", "ecb-fx-reference-rates", None),
+    ("eurostat_unemployment", "eurostat-unemployment", None),
+    ("gistemp_csv", "nasa-gistemp-global", None),
+    ("github_releases", "github-release-downloads", Some(("size: 100}", "size: 2}"))),
+    ("sec_companyfacts", "sec-company-facts", None),
+    ("socrata_crashes", "chicago-traffic-crashes", Some(("size: 1000", "size: 2"))),
 ];
 
 /// Keeps what a run gives.
@@ -47,8 +53,11 @@ impl Sink for Collected {
 }
 
 fn profile_text(name: &str) -> String {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("profiles/government/{name}.yaml"));
-    std::fs::read_to_string(file).expect("the profile is there")
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("profiles");
+    let folders = std::fs::read_dir(root).expect("the folder of profiles is there");
+    let files = folders.filter_map(|folder| Some(folder.ok()?.path().join(format!("{name}.yaml"))));
+    let file = files.into_iter().find(|file| file.exists()).expect("the profile is there");
+    std::fs::read_to_string(file).expect("the profile can be read")
 }
 
 fn profile(text: &str) -> Profile {
@@ -72,7 +81,7 @@ fn settings(host: &str, base: &str) -> FetchSettings {
 
 async fn execute(fetcher: &Fetcher, profile: &Profile, validators: Option<Validators>) -> (RunOutcome, Vec<String>) {
     let secrets = secrets();
-    let input = RunInput { profile, validators, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput { profile, validators, cursor: None, now_ms: now_ms(), secrets: &secrets };
     let mut sink = Collected::default();
     let outcome = run(fetcher, input, &mut sink).await;
     assert_eq!(outcome.records, sink.0.len() as u64);
@@ -147,7 +156,9 @@ async fn faults_never_make_a_wrong_record() {
             let (outcome, records) = execute(&fetcher, &profile, None).await;
             let context = format!("{api} {fault} at request {nth}: {outcome:?}");
             assert!(is_part(&records, &expected), "{context}");
-            if PASSING.contains(&fault) {
+            // GitHub limits by 403, with nothing but words to tell it from a refusal.
+            let refused = api == "github_releases" && fault.starts_with("429");
+            if PASSING.contains(&fault) && !refused {
                 assert_eq!(outcome.state, RunState::Succeeded, "{context}");
             }
             match outcome.state {
@@ -225,7 +236,7 @@ async fn a_wrong_key_ends_at_the_page_that_says_so() {
     let profile = profile(&profile_text("us-census-acs5-county"));
     let fetcher = Fetcher::new(settings(profile.host(), &server.base("census_acs5")));
     let secrets: BTreeMap<String, SecretString> = [("CENSUS_KEY".to_owned(), SecretString::from("wrong"))].into();
-    let input = RunInput { profile: &profile, validators: None, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms: now_ms(), secrets: &secrets };
     let mut sink = Collected::default();
     let outcome = run(&fetcher, input, &mut sink).await;
     let error = outcome.error.expect("the run failed");

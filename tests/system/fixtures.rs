@@ -12,7 +12,7 @@ use crate::support::{Process, get, put_profile, records, shared, skip, until};
 const SOURCES: [(&str, &str, &str); 4] = [
     ("treasury_debt", "api.fiscaldata.treasury.gov", "profiles/government/us-treasury-debt.yaml"),
     ("worldbank_population", "api.worldbank.org", "profiles/government/worldbank-population.yaml"),
-    ("usgs_quakes", "earthquake.usgs.gov", "profiles/government/usgs-earthquakes.yaml"),
+    ("usgs_quakes", "earthquake.usgs.gov", "profiles/science/usgs-earthquakes.yaml"),
     ("ckan_datastore", "open.canada.ca", "profiles/government/canada-city-rents.yaml"),
 ];
 

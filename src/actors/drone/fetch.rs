@@ -14,7 +14,7 @@ use super::secrets::EnvironmentSecrets;
 use crate::domain::batch::Records;
 use crate::domain::ids::RunId;
 use crate::domain::run::{RunReport, RunState};
-use crate::pipeline::{self, FetchSettings, Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators};
+use crate::pipeline::{self, CursorMark, FetchSettings, Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators};
 use crate::profiles::Profile;
 
 thread_local! {
@@ -50,6 +50,9 @@ pub(super) struct Note {
     /// What lets the next run ask whether anything changed.
     #[serde(default)]
     validators: Option<Validators>,
+    /// Where the last run that read everything stopped. Kept with the records of that run, so it never runs ahead of them.
+    #[serde(default)]
+    cursor: Option<CursorMark>,
 }
 
 impl Note {
@@ -113,12 +116,14 @@ async fn run_once(seed: Seed) -> Finished {
     let mut sink = OutboxSink { outbox: &seed.outbox, of, held: None, seq: 0 };
 
     let validators = note.validators.take();
-    let input = RunInput { profile, validators, now_ms: started_ms, secrets: &EnvironmentSecrets };
+    let cursor = note.cursor.take();
+    let input = RunInput { profile, validators, cursor, now_ms: started_ms, secrets: &EnvironmentSecrets };
     let outcome = pipeline::run(&fetcher(&seed.fetch), input, &mut sink).await;
 
     let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms());
     note.last_started_ms = Some(started_ms);
     note.validators = outcome.validators;
+    note.cursor = outcome.cursor;
     let text = serde_json::to_string(&note).unwrap_or_default();
     let last = sink.held.take().unwrap_or_default();
     let kept = seed.outbox.put(&sink.of, sink.seq, &last, Some((&report, &text))).await;

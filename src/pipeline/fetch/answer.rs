@@ -15,6 +15,8 @@ pub struct Answer {
     /// Links of the `Link` header with rel="next".
     pub next_link: Option<String>,
     pub retry_after: Option<String>,
+    /// All headers that are text, names in lower case.
+    pub headers: Vec<(String, String)>,
     /// Where it came from, after redirects.
     pub url: Url,
 }
@@ -106,6 +108,7 @@ mod tests {
             last_modified: None,
             next_link: None,
             retry_after: Some("7".into()),
+            headers: Vec::new(),
             url: Url::parse("http://a/").unwrap(),
         };
         assert_eq!(answer.pause(0), Some(Duration::from_secs(7)));

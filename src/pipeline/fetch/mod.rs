@@ -262,6 +262,7 @@ impl Fetcher {
             last_modified: own(LAST_MODIFIED),
             next_link: answer::next_link(&links.join(", ")),
             retry_after: own(RETRY_AFTER),
+            headers: all_headers(response.headers()),
             url: url.clone(),
         };
         let received = receive(response, &mut inflate).await;
@@ -286,6 +287,14 @@ fn recorded_settings() -> FetchSettings {
         max_run: Duration::from_secs(20),
         ..FetchSettings::default()
     }
+}
+
+/// The headers that are text. The client bounds their number and size.
+fn all_headers(headers: &awc::http::header::HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned()))
+    };
+    headers.iter().filter_map(text).collect()
 }
 
 /// Reads the body to its end; gives the bytes that came over the wire.

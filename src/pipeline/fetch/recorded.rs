@@ -229,6 +229,7 @@ fn as_answer(saved: &SavedAnswer, request: &Outgoing, traffic: &mut Traffic) -> 
         last_modified: header("last-modified"),
         next_link: header("link").and_then(|link| next_link(&link)),
         retry_after: header("retry-after"),
+        headers: saved.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect(),
         url: request.url.clone(),
     })
 }

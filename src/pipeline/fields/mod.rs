@@ -2,6 +2,7 @@
 
 pub mod condition;
 mod number;
+mod steps;
 mod tally;
 mod value;
 
@@ -9,20 +10,56 @@ mod value;
 pub use number::read as read_number;
 pub use tally::{Drop, Tally};
 use value::Written;
+pub use value::cell_text;
 
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+use super::decode::Tables;
 use super::json::Cell;
-use crate::profiles::plan::{Content, Field, Mapping, Member};
+use crate::profiles::plan::{Content, Field, Mapping, Member, Rule, Slot};
 
 /// The longest record, in bytes.
 pub const MAX_RECORD_BYTES: usize = 64 << 10;
 
-/// Appends the row's record to `out`. The error says why there is none; `out` is then to be cut back.
-pub fn write_record(mapping: &Mapping, cells: &[Cell<'_>], out: &mut Vec<u8>, tally: &mut Tally) -> Result<(), Drop> {
-    if let Some(index) = mapping.conditions.iter().position(|condition| !condition::holds(condition, cells)) {
-        return Err(Drop::Filtered(index));
+/// What a row's fields are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'r> {
+    pub cells: &'r [Cell<'r>],
+    pub tables: &'r Tables,
+}
+
+impl<'r> Row<'r> {
+    pub fn cell(self, slot: Slot) -> Cell<'r> {
+        self.cells[usize::from(slot)]
     }
+}
+
+/// What a record is told apart by from others of the run.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct Identity {
+    /// Hash of the dims of the key; `None` where the profile has no key.
+    pub key: Option<u128>,
+    /// The measure by which the largest counts.
+    pub measure: Option<f64>,
+}
+
+/// The condition that a row does not meet.
+pub fn unmet(mapping: &Mapping, cells: &[Cell<'_>]) -> Option<usize> {
+    let met = |rule: &Rule| rule.any.iter().any(|condition| condition::holds(condition, cells));
+    mapping.conditions.iter().position(|rule| !met(rule))
+}
+
+/// Appends the row's record to `out`. The error says why there is none; `out` is then to be cut back. `measure` is the
+/// field whose value the caller wants to know.
+pub fn write_record(
+    mapping: &Mapping,
+    row: Row<'_>,
+    measure: Option<u16>,
+    out: &mut Vec<u8>,
+    tally: &mut Tally,
+) -> Result<Identity, Drop> {
     let start = out.len();
-    let mut writer = Writer { fields: &mapping.record.fields, cells, tally };
+    let mut writer = Writer { fields: &mapping.record.fields, row, tally, measure, identity: Identity::default() };
     out.extend_from_slice(b"{\"dims\":");
     writer.object(&mapping.record.dims, true, out)?;
     out.extend_from_slice(b",\"measures\":");
@@ -33,13 +70,23 @@ pub fn write_record(mapping: &Mapping, cells: &[Cell<'_>], out: &mut Vec<u8>, ta
     if out.len() - start > MAX_RECORD_BYTES {
         return Err(Drop::TooLarge);
     }
-    Ok(())
+    Ok(writer.identity)
+}
+
+/// The hash of a key to which one more dim is added.
+fn chained(before: Option<u128>, dim: &[u8]) -> u128 {
+    let before = before.unwrap_or_default();
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+    let seed = (before as u64) ^ ((before >> 64) as u64);
+    xxh3_128_with_seed(dim, seed)
 }
 
 struct Writer<'w> {
     fields: &'w [Field],
-    cells: &'w [Cell<'w>],
+    row: Row<'w>,
     tally: &'w mut Tally,
+    measure: Option<u16>,
+    identity: Identity,
 }
 
 impl Writer<'_> {
@@ -71,8 +118,17 @@ impl Writer<'_> {
     /// make another record of it.
     fn field(&mut self, index: u16, dims: bool, out: &mut Vec<u8>) -> Result<bool, Drop> {
         let field = &self.fields[usize::from(index)];
-        match value::write(field, self.cells, out) {
-            Written::Yes => Ok(true),
+        let start = out.len();
+        match value::write(field, self.row, out, self.tally) {
+            Written::Yes => {
+                if field.in_key {
+                    self.identity.key = Some(chained(self.identity.key, &out[start..]));
+                }
+                if self.measure == Some(index) {
+                    self.identity.measure = std::str::from_utf8(&out[start..]).ok().and_then(|text| text.parse().ok());
+                }
+                Ok(true)
+            }
             Written::Missing if field.in_key => Err(Drop::WithoutKey(field.name.clone())),
             Written::Missing => Ok(false),
             Written::Unread(unread) if dims => Err(Drop::Dim(unread)),

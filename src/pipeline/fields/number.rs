@@ -32,6 +32,19 @@ pub fn read(text: &str) -> Option<f64> {
     Some(if minus || negative { -number } else { number })
 }
 
+/// Reads a number whose fraction begins with a comma and whose digits are grouped by points.
+pub fn read_comma(text: &str) -> Option<f64> {
+    if text.len() > MAX_CHARS {
+        return None;
+    }
+    let swapped = text.chars().map(|next| match next {
+        ',' => '.',
+        '.' => ',',
+        other => other,
+    });
+    read(&swapped.collect::<String>())
+}
+
 fn sign(text: &str) -> (&str, bool) {
     for (mark, minus) in [('+', false), ('-', true), ('\u{2212}', true)] {
         if let Some(rest) = text.strip_prefix(mark) {

@@ -21,6 +21,16 @@ pub enum Loss {
     TooLong,
     #[error("is not a time of this dim: {0}")]
     Time(TimeError),
+    #[error("is not a whole number")]
+    NotWhole,
+    #[error("is neither true nor false")]
+    NotABoolean,
+    #[error("is not in the lookup")]
+    NotInLookup,
+    #[error("has a factor that is not a number")]
+    NoFactor,
+    #[error("has a unit that does not convert")]
+    NoUnit,
 }
 
 /// A value that could not be read.
@@ -50,6 +60,8 @@ pub enum Drop {
     Dim(Unread),
     /// The record is too large.
     TooLarge,
+    /// Another row of the run has the same key, and counts instead.
+    SameKey,
 }
 
 /// Counts by reason.
@@ -57,6 +69,7 @@ pub enum Drop {
 pub struct Tally {
     dropped: Counts,
     unread: Counts,
+    notes: Counts,
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +106,12 @@ impl Tally {
         self.unread.add(&unread.reason, Some(&unread.example));
     }
 
-    pub fn drop_row(&mut self, drop: &Drop, conditions: &[crate::profiles::plan::Condition]) {
+    /// Counts something that an operator should know and that lost nothing.
+    pub fn note(&mut self, what: &str, example: Option<&str>) {
+        self.notes.add(what, example);
+    }
+
+    pub fn drop_row(&mut self, drop: &Drop, conditions: &[crate::profiles::plan::Rule]) {
         match drop {
             Drop::Filtered(index) => {
                 let text = conditions.get(*index).map_or("", |condition| condition.text.as_str());
@@ -103,16 +121,18 @@ impl Tally {
             Drop::WithoutKey(name) => self.dropped.add(&format!("{name} of the key has no value"), None),
             Drop::Dim(unread) => self.dropped.add(&unread.reason, Some(&unread.example)),
             Drop::TooLarge => self.dropped.add("the record is too large", None),
+            Drop::SameKey => self.dropped.add("another row of the run has the same key", None),
         }
     }
 
     pub fn merge(&mut self, other: Self) {
         self.dropped.merge(other.dropped);
         self.unread.merge(other.unread);
+        self.notes.merge(other.notes);
     }
 
-    /// Rows dropped and fields unread, by reason.
-    pub fn into_parts(self) -> (Vec<Dropped>, Vec<Dropped>) {
-        (self.dropped.0, self.unread.0)
+    /// Rows dropped, fields unread, and notes, by reason.
+    pub fn into_parts(self) -> (Vec<Dropped>, Vec<Dropped>, Vec<Dropped>) {
+        (self.dropped.0, self.unread.0, self.notes.0)
     }
 }

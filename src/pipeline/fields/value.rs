@@ -1,13 +1,16 @@
-//! One field of a row: its source, then trim, missing, map, and the reading as text, number or time.
+//! One field of a row: its source, what means "no value", the steps, and the reading as text, number or time.
 
 use std::borrow::Cow;
 
-use super::number;
-use super::tally::{Loss, Unread};
+use super::tally::{Loss, Tally, Unread};
+use super::{Row, number, steps};
 use crate::domain::canonical::{write_number, write_text};
 use crate::pipeline::json::Cell;
-use crate::profiles::plan::{self, Field, Kind, Missing, Otherwise, Piece, Source, TimeForm, Zone};
+use crate::profiles::plan::{
+    self, Field, Kind, Missing, Number, NumberForm, NumberStep, Piece, Slot, Source, TimeForm, Zone,
+};
 use crate::profiles::time::{self, Reading, TimeError};
+use crate::profiles::units;
 
 /// The longest text of a dim, in bytes.
 pub const MAX_TEXT_BYTES: usize = 4_096;
@@ -22,37 +25,42 @@ pub enum Written {
 }
 
 /// Appends the field's value to `out` as canonical JSON, or nothing.
-pub fn write(field: &Field, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Written {
-    if let Some(written) = write_untouched(field, cells, out) {
+pub fn write(field: &Field, row: Row<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Written {
+    if let Some(written) = write_untouched(field, row.cells, out) {
         return written;
     }
-    let Some(text) = source_text(&field.source, &field.missing, cells) else { return Written::Missing };
-    let text = if field.trim { trimmed(text) } else { text };
-    if text.is_empty() || is_missing(&field.missing, &text) {
+    if is_void(field, row) {
         return Written::Missing;
     }
-    let text = match mapped(field, text) {
+    let Some(text) = source_text(&field.source, &field.missing, row.cells) else { return Written::Missing };
+    if text.is_empty() || is_missing(&field.missing, &text) || equals_cell(field.missing_from, &text, row) {
+        return Written::Missing;
+    }
+    let text = match steps::apply(field, text, row) {
         Ok(Some(text)) => text,
         Ok(None) => return Written::Missing,
         Err(unread) => return Written::Unread(unread),
     };
     match &field.kind {
-        Kind::Text { pad } => write_dim(field, &text, *pad, out),
-        Kind::Number { multiply } => write_measure(field, &text, *multiply, out),
-        Kind::Time(plan) => write_time(field, plan, &text, cells, out),
+        Kind::Text => write_dim(field, &text, out),
+        Kind::Number(plan) => write_measure(field, plan, &text, row, out),
+        Kind::Time(plan) => write_time(field, plan, &text, row, out, tally),
     }
 }
 
 /// The quick way of the most common fields: a value that goes into the record as it stands in the answer.
 fn write_untouched(field: &Field, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Option<Written> {
     let Source::Slot(slot) = &field.source else { return None };
-    if field.trim || field.map.is_some() || !field.missing.numbers.is_empty() {
+    let steps = field.steps.is_empty() && field.missing_if.is_empty() && field.missing_from.is_none();
+    if !steps || !field.missing.numbers.is_empty() {
         return None;
     }
     match (&field.kind, cells[usize::from(*slot)]) {
         (_, Cell::Absent | Cell::Null) => Some(Written::Missing),
-        (Kind::Number { multiply: None }, Cell::Number(raw)) => number::write_raw(out, raw).map(|()| Written::Yes),
-        (Kind::Text { pad: None }, Cell::Clean(text)) => {
+        (Kind::Number(plan), Cell::Number(raw)) if plan.is_plain() => {
+            number::write_raw(out, raw).map(|()| Written::Yes)
+        }
+        (Kind::Text, Cell::Clean(text)) => {
             let plain = !text.is_empty() && text.len() <= MAX_TEXT_BYTES;
             if !plain || field.missing.texts.iter().any(|missing| **missing == *text) {
                 return None;
@@ -64,6 +72,20 @@ fn write_untouched(field: &Field, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Opti
         }
         _ => None,
     }
+}
+
+/// Another field says that this one has no value.
+fn is_void(field: &Field, row: Row<'_>) -> bool {
+    let says =
+        |(slot, missing): &(Slot, Missing)| cell_text(row.cell(*slot)).is_some_and(|text| is_missing(missing, &text));
+    field.missing_if.iter().any(says)
+}
+
+/// Whether a text is the value of a slot; numbers however they are written.
+fn equals_cell(slot: Option<Slot>, text: &str, row: Row<'_>) -> bool {
+    let Some(other) = slot.and_then(|slot| cell_text(row.cell(slot))) else { return false };
+    let number = |spelling: &str| spelling.parse::<f64>().ok();
+    *other == *text || number(&other).is_some_and(|other| number(text) == Some(other))
 }
 
 /// The text of a source. Of several, the first with a value that does not mean "no value".
@@ -95,7 +117,7 @@ fn template_text(pieces: &[Piece], cells: &[Cell<'_>]) -> Option<String> {
 }
 
 /// The text of a cell; a number in the form that meets others: 2021.0 is "2021".
-fn cell_text(cell: Cell<'_>) -> Option<Cow<'_, str>> {
+pub fn cell_text(cell: Cell<'_>) -> Option<Cow<'_, str>> {
     match cell {
         Cell::Number(raw) if raw.bytes().all(|byte| byte.is_ascii_digit()) => Some(Cow::Borrowed(raw)),
         Cell::Number(raw) => {
@@ -114,13 +136,6 @@ fn is_long_integer(raw: &str) -> bool {
     raw.len() > 15 && raw.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-    }
-}
-
 /// Text and number are compared alike.
 pub fn is_missing(missing: &Missing, text: &str) -> bool {
     if missing.texts.iter().any(|other| **other == *text) {
@@ -129,53 +144,99 @@ pub fn is_missing(missing: &Missing, text: &str) -> bool {
     !missing.numbers.is_empty() && text.parse::<f64>().is_ok_and(|number| missing.numbers.contains(&number))
 }
 
-/// The text after the field's map; `None` where it maps to no value.
-fn mapped<'t>(field: &'t Field, text: Cow<'t, str>) -> Result<Option<Cow<'t, str>>, Unread> {
-    let Some(map) = &field.map else { return Ok(Some(text)) };
-    match map.entries.binary_search_by(|(from, _)| (**from).cmp(&text)) {
-        Ok(at) => Ok(map.entries[at].1.as_deref().map(Cow::Borrowed)),
-        Err(_) => match map.otherwise {
-            Otherwise::Keep => Ok(Some(text)),
-            Otherwise::Missing => Ok(None),
-            Otherwise::Fail => Err(Unread::new(field, Loss::NotInMap, &text)),
-        },
-    }
-}
-
-fn write_dim(field: &Field, text: &str, pad: Option<(usize, char)>, out: &mut Vec<u8>) -> Written {
+fn write_dim(field: &Field, text: &str, out: &mut Vec<u8>) -> Written {
     if text.len() > MAX_TEXT_BYTES {
         return Written::Unread(Unread::new(field, Loss::TooLong, text));
     }
-    let Some((width, fill)) = pad else {
-        write_text(out, text);
-        return Written::Yes;
-    };
-    let lack = width.saturating_sub(text.chars().count());
-    let padded: String = std::iter::repeat_n(fill, lack).chain(text.chars()).collect();
-    write_text(out, &padded);
+    write_text(out, text);
     Written::Yes
 }
 
-fn write_measure(field: &Field, text: &str, multiply: Option<f64>, out: &mut Vec<u8>) -> Written {
-    let Some(number) = number::read(text) else { return Written::Unread(Unread::new(field, Loss::NotANumber, text)) };
+fn write_measure(field: &Field, plan: &Number, text: &str, row: Row<'_>, out: &mut Vec<u8>) -> Written {
+    let unread = |loss| Written::Unread(Unread::new(field, loss, text));
+    let read = match plan.form {
+        NumberForm::Boolean => boolean(text).ok_or(Loss::NotABoolean),
+        _ if plan.decimal_comma => number::read_comma(text).ok_or(Loss::NotANumber),
+        _ => number::read(text).ok_or(Loss::NotANumber),
+    };
+    let number = match read {
+        Ok(number) => number,
+        Err(loss) => return unread(loss),
+    };
     if field.missing.numbers.contains(&number) {
         return Written::Missing;
     }
-    let number = number * multiply.unwrap_or(1.0);
-    if !number.is_finite() {
-        return Written::Unread(Unread::new(field, Loss::NotANumber, text));
+    if plan.form == NumberForm::Integer && number.fract() != 0.0 {
+        return unread(Loss::NotWhole);
     }
-    write_number(out, number);
-    Written::Yes
+    let number = plan.steps.iter().try_fold(number, |number, step| calculated(number, step, row));
+    match number {
+        Ok(number) if number.is_finite() => {
+            write_number(out, number);
+            Written::Yes
+        }
+        Ok(_) => unread(Loss::NotANumber),
+        Err(loss) => unread(loss),
+    }
 }
 
-fn write_time(field: &Field, plan: &plan::Time, text: &str, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Written {
+fn boolean(text: &str) -> Option<f64> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "t" | "1" => Some(1.0),
+        "false" | "no" | "n" | "f" | "0" => Some(0.0),
+        _ => None,
+    }
+}
+
+fn calculated(number: f64, step: &NumberStep, row: Row<'_>) -> Result<f64, Loss> {
+    let other = |slot: Slot| cell_text(row.cell(slot)).and_then(|text| number::read(&text)).ok_or(Loss::NoFactor);
+    Ok(match step {
+        NumberStep::Multiply(factor) => number * factor,
+        NumberStep::MultiplyBy(slot) => number * other(*slot)?,
+        NumberStep::Power10(slot) => power10(number, other(*slot)?)?,
+        NumberStep::Convert(conversion) => conversion.apply(number),
+        NumberStep::ConvertBy(slot, to) => {
+            let name = cell_text(row.cell(*slot)).ok_or(Loss::NoUnit)?;
+            let from = units::find(&name).ok_or(Loss::NoUnit)?;
+            units::conversion(from, to).ok_or(Loss::NoUnit)?.apply(number)
+        }
+    })
+}
+
+/// Divides for a negative power, so that 5 and -1 are 0.5 exactly.
+fn power10(number: f64, exponent: f64) -> Result<f64, Loss> {
+    if exponent.fract() != 0.0 || exponent.abs() > 300.0 {
+        return Err(Loss::NoFactor);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it is a whole number of at most 300")]
+    let power = 10_f64.powi(exponent.abs() as i32);
+    Ok(if exponent < 0.0 { number / power } else { number * power })
+}
+
+fn write_time(
+    field: &Field,
+    plan: &plan::Time,
+    text: &str,
+    row: Row<'_>,
+    out: &mut Vec<u8>,
+    tally: &mut Tally,
+) -> Written {
     if plan.form == TimeForm::Iso && time::is_written(text, plan.grain) {
         write_text(out, text);
         return Written::Yes;
     }
     let mut shown = String::with_capacity(24);
-    let written = read_time(plan, text, cells).and_then(|reading| time::write(&mut shown, reading, plan.grain));
+    let placed = read_time(plan, text).and_then(|reading| place(plan, reading, row));
+    let written = placed.and_then(|(reading, sure)| {
+        if !sure {
+            let what = format!(
+                "{} falls into an hour that the clocks skip or repeat; the earlier offset is taken",
+                field.name
+            );
+            tally.note(&what, Some(text));
+        }
+        time::write(&mut shown, reading, plan.grain)
+    });
     if let Err(error) = written {
         return Written::Unread(Unread::new(field, Loss::Time(error), text));
     }
@@ -183,19 +244,28 @@ fn write_time(field: &Field, plan: &plan::Time, text: &str, cells: &[Cell<'_>], 
     Written::Yes
 }
 
-fn read_time(plan: &plan::Time, text: &str, cells: &[Cell<'_>]) -> Result<Reading, TimeError> {
-    let reading = match &plan.form {
+fn read_time(plan: &plan::Time, text: &str) -> Result<Reading, TimeError> {
+    match &plan.form {
         TimeForm::Iso => time::read_iso(text),
         TimeForm::EpochSeconds => time::read_epoch(text, 1),
         TimeForm::EpochMilliseconds => time::read_epoch(text, 1000),
         TimeForm::Pattern(pattern) => time::read_pattern(text, pattern),
-    }?;
+    }
+}
+
+/// Gives a time its zone; `false` where the local time is no single instant.
+fn place(plan: &plan::Time, reading: Reading, row: Row<'_>) -> Result<(Reading, bool), TimeError> {
     match &plan.zone {
-        Zone::Unsaid => Ok(reading),
+        Zone::Unsaid => Ok((reading, true)),
         Zone::Named(zone) => time::place_local(reading, zone),
         Zone::Offset(slot) => {
-            let seconds = cell_text(cells[usize::from(*slot)]).and_then(|ahead| ahead.parse::<i32>().ok());
-            time::place_offset(reading, seconds.ok_or(TimeError::NoZone)?)
+            let ahead = cell_text(row.cell(*slot)).and_then(|ahead| time::read_offset(&ahead));
+            Ok((time::place_offset(reading, ahead.ok_or(TimeError::NoZone)?)?, true))
+        }
+        Zone::Field(slot) => {
+            let name = cell_text(row.cell(*slot)).ok_or(TimeError::NoZone)?;
+            let zone = jiff::tz::TimeZone::get(&name).map_err(|_| TimeError::UnknownZone)?;
+            time::place_local(reading, &zone)
         }
     }
 }

@@ -8,5 +8,5 @@ mod strings;
 mod walk;
 
 pub use cell::Cell;
-pub use scan::{JsonError, line_and_column};
-pub use walk::{WalkError, Walker};
+pub use scan::{JsonError, Scanner, line_and_column};
+pub use walk::{WalkError, Walker, accepted};

@@ -6,24 +6,34 @@ use super::map;
 use crate::pipeline::testing::json;
 use crate::profiles::load;
 
-const PROFILES: [&str; 9] = [
+const PROFILES: [&str; 15] = [
     include_str!("../../../profiles/government/us-treasury-debt.yaml"),
     include_str!("../../../profiles/government/worldbank-population.yaml"),
-    include_str!("../../../profiles/government/usgs-earthquakes.yaml"),
+    include_str!("../../../profiles/science/usgs-earthquakes.yaml"),
     include_str!("../../../profiles/government/canada-city-rents.yaml"),
     include_str!("../../../profiles/government/us-census-acs5-county.yaml"),
     include_str!("../../../profiles/government/us-bls-series.yaml"),
-    include_str!("../../../profiles/government/open-meteo-archive.yaml"),
-    include_str!("../../../profiles/government/us-fred-treasury-yields.yaml"),
-    include_str!("../../../profiles/government/us-nws-observations.yaml"),
+    include_str!("../../../profiles/weather/open-meteo-archive.yaml"),
+    include_str!("../../../profiles/finance/us-fred-treasury-yields.yaml"),
+    include_str!("../../../profiles/weather/us-nws-observations.yaml"),
+    include_str!("../../../profiles/finance/ecb-fx-reference-rates.yaml"),
+    include_str!("../../../profiles/government/eurostat-unemployment.yaml"),
+    include_str!("../../../profiles/science/nasa-gistemp-global.yaml"),
+    include_str!("../../../profiles/technology/github-release-downloads.yaml"),
+    include_str!("../../../profiles/finance/sec-company-facts.yaml"),
+    include_str!("../../../profiles/government/chicago-traffic-crashes.yaml"),
 ];
 
-const ANSWERS: [&str; 5] = [
+const ANSWERS: [&str; 9] = [
     r#"{"data":[{"record_date":"2005-03-31","debt_held_public_amt":"null","tot_pub_debt_out_amt":"7776939047670.14"}],"links":{"next":null}}"#,
     r#"[{"pages":3},[{"country":{"value":"Brazil"},"countryiso3code":"BRA","date":"2022","value":215313498}]]"#,
     r#"{"features":[{"properties":{"mag":7.5,"place":"x","time":1704093009476,"tsunami":1},"geometry":{"coordinates":[137.2,37.4,10.0]},"id":"u"}]}"#,
     r#"{"status":"REQUEST_SUCCEEDED","Results":{"series":[{"seriesID":"LNS14000000","data":[{"year":"2024","period":"M03","value":"3.9"}]}]}}"#,
     r#"{"utc_offset_seconds":3600,"hourly":{"time":["2024-01-15T00:00"],"temperature_2m":[1.2],"precipitation":[0.0]}}"#,
+    "<E><Cube><Cube time='2024-01-05'><Cube currency='USD' rate='1.0921'/></Cube></Cube></E>",
+    r#"{"id":["geo","time"],"size":[1,2],"value":{"0":3.2},"dimension":{"geo":{"category":{"index":{"DE":0}}},"time":{"category":{"index":["2024-01","2024-02"]}}}}"#,
+    "Land-Ocean: Global Means\nYear,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec\n1880,-.20,***,1,1,1,1,1,1,1,1,1,1\n",
+    r#"{"cik":7,"facts":{"dei":{"Shares":{"units":{"USD":[{"end":"2023-12-31","val":1,"form":"10-K","frame":"CY2023"}]}}}}}"#,
 ];
 
 /// A text with a few places changed, cut out or doubled.

@@ -1,10 +1,13 @@
 //! Profiles against answers, without a network: from YAML and bytes to records.
 
 mod differential;
+mod forms;
 mod fuzz;
 mod pages;
+mod recipes;
 mod shapes;
 
+use super::decode::{self, Document};
 use super::json::sniff;
 use super::outbox::Outbox;
 use super::outcome::Dropped;
@@ -20,6 +23,7 @@ struct Mapped {
     duplicates: u64,
     dropped: Vec<Dropped>,
     unread: Vec<Dropped>,
+    notes: Vec<Dropped>,
 }
 
 fn profile(text: &str) -> Profile {
@@ -31,14 +35,17 @@ fn map(profile: &Profile, answer: &[u8]) -> Result<Mapped, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     runtime.block_on(map_page(profile, answer)).map_err(|error| match error {
         PageError::Broken(reason) | PageError::Failed(reason) => reason,
+        PageError::TooLarge => "too large".into(),
     })
 }
 
 async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError> {
-    let text = page::text(answer)?;
+    let bytes = decode::unpack(answer, &profile.plan().decoding, 1 << 26)?;
+    let document = decode::decode(&bytes, &profile.plan().decoding.format)?;
     let mapping = match &profile.plan().mapping {
         MappingPlan::Ready(mapping) => std::sync::Arc::clone(mapping),
         MappingPlan::ByShape(_) => {
+            let Document::Json(text) = &document else { panic!("lines of cells have a mapping") };
             let found = sniff::find(text, &profile.open_paths()).map_err(|error| match error {
                 sniff::SniffError::Json(error) => page::not_json(text, error),
                 sniff::SniffError::Unclear(message) => PageError::Failed(message),
@@ -48,11 +55,19 @@ async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError>
     };
     let values = profile.plan().sets.first().cloned().unwrap_or_default();
     let given = Given::new(&values, profile.plan().window.as_ref().map(|_| (0, 86_400_000)));
-    let mut outbox = Outbox::default();
+    let mut outbox = Outbox::new(&profile.plan().duplicates);
     outbox.begin();
-    let page = page::map_rows(text, &mapping, &given, &mut outbox, u64::MAX).await?;
+    let headers = [("x-total".to_owned(), "7".to_owned())];
+    let page = page::Page {
+        document: &document,
+        mapping: &mapping,
+        given: &given,
+        headers: &headers,
+        cursor: profile.plan().cursor.as_ref(),
+    };
+    let page = page::map_rows(&page, &mut outbox, u64::MAX).await?;
     let (count, duplicates) = outbox.settle();
-    let (dropped, unread) = page.tally.into_parts();
+    let (dropped, unread, notes) = page.tally.into_parts();
     let batches: Vec<_> = outbox.take_full().into_iter().chain(outbox.take_open()).collect();
     let texts = batches.iter().flat_map(|batch| batch.iter().map(|(_, record)| record));
     let records: Vec<String> =
@@ -61,7 +76,7 @@ async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError>
     for record in &records {
         assert_canonical(record);
     }
-    Ok(Mapped { records, rows: page.facts.rows, duplicates, dropped, unread })
+    Ok(Mapped { records, rows: page.rows, duplicates, dropped, unread, notes })
 }
 
 /// What the pipeline writes is what the store would write.

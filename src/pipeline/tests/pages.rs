@@ -6,24 +6,25 @@ use proptest::prelude::*;
 
 use super::with;
 use crate::pipeline::MAX_BATCH;
+use crate::pipeline::decode::Document;
 use crate::pipeline::outbox::Outbox;
-use crate::pipeline::page::{Given, map_rows};
+use crate::pipeline::page::{Given, Page, map_rows};
 use crate::profiles::plan::{Found, FoundKind};
 
 #[derive(Debug, Clone)]
-struct Page {
+struct Made {
     numbers: Vec<u16>,
     counts: bool,
     sent: bool,
 }
 
-fn pages() -> impl Strategy<Value = Vec<Page>> {
+fn pages() -> impl Strategy<Value = Vec<Made>> {
     let numbers = prop_oneof![
         prop::collection::vec(0..50u16, 0..20),
         (any::<u16>(), 0..2_500u16).prop_map(|(from, count)| (0..count).map(|step| from.wrapping_add(step)).collect()),
     ];
     let page =
-        (numbers, any::<bool>(), any::<bool>()).prop_map(|(numbers, counts, sent)| Page { numbers, counts, sent });
+        (numbers, any::<bool>(), any::<bool>()).prop_map(|(numbers, counts, sent)| Made { numbers, counts, sent });
     prop::collection::vec(page, 1..12)
 }
 
@@ -41,7 +42,9 @@ proptest! {
         for page in &pages {
             let text = serde_json::to_string(&page.numbers).unwrap();
             outbox.begin();
-            runtime.block_on(map_rows(&text, &mapping, &given, &mut outbox, u64::MAX)).unwrap();
+            let document = Document::Json(text.into());
+            let input = Page { document: &document, mapping: &mapping, given: &given, headers: &[], cursor: None };
+            runtime.block_on(map_rows(&input, &mut outbox, u64::MAX)).unwrap();
             if !page.counts {
                 outbox.forget();
                 continue;

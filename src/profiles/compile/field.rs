@@ -3,67 +3,74 @@
 use super::notes::Notes;
 use super::record::Half;
 use super::scope::Scope;
-use crate::profiles::document::fields::{self, FieldDoc, FieldKind, Grain, Otherwise, Time, TimeDoc};
+use super::steps;
+use crate::profiles::document::fields::{self, Decimal, FieldDoc, FieldKind, Grain, Time, TimeDoc};
 use crate::profiles::nearest::nearest;
-use crate::profiles::node::{At, Entries, Place, list};
+use crate::profiles::node::{At, Place, list};
 use crate::profiles::path::Path;
-use crate::profiles::plan::{Field, Kind, Map, Missing, Piece, Scalar, Slot, Source, TimeForm, Zone};
+use crate::profiles::plan::{
+    Field, Kind, Lookup, Missing, Number, NumberForm, Piece, Scalar, Slot, Source, TimeForm, Zone,
+};
 use crate::profiles::template::{Part, Template};
 use crate::profiles::{plan, time};
 
-/// Compiles one field. `None` where its source is not known, with the problem noted.
-pub fn compile(
-    half: Half,
-    path: &[String],
-    in_key: bool,
-    doc: &At<fields::Field>,
-    missing: &Missing,
-    scope: &mut Scope<'_>,
-    notes: &mut Notes,
-) -> Option<Field> {
-    let plain;
-    let full = match &doc.value {
-        fields::Field::Full(full) => full,
-        fields::Field::From(from) => {
-            plain = Box::new(from_alone(from.clone()));
-            &plain
+/// What all fields of a profile share.
+pub struct Compiler<'p> {
+    pub missing: &'p Missing,
+    pub lookups: &'p [Lookup],
+}
+
+impl Compiler<'_> {
+    /// Compiles one field. `None` where its source is not known, with the problem noted.
+    pub fn field(
+        &self,
+        half: Half,
+        path: &[String],
+        in_key: bool,
+        doc: &At<fields::Field>,
+        scope: &mut Scope<'_>,
+        notes: &mut Notes,
+    ) -> Option<Field> {
+        let plain;
+        let full = match &doc.value {
+            fields::Field::Full(full) => full,
+            fields::Field::From(from) => {
+                plain = Box::new(from_alone(from.clone()));
+                &plain
+            }
+        };
+        let source = source(full, doc.place, scope, notes);
+        let kind = kind(half, path, full, doc.place, scope, notes);
+        let name = format!("{}.{}", half.word(), path.join("."));
+        if let (Some(Source::Fixed(value)), Some(kind)) = (&source, &kind) {
+            check_fixed(value, kind, doc.place, notes);
         }
+        let mut missing = self.missing.clone();
+        for value in full.missing.as_deref().unwrap_or_default() {
+            add_missing(&mut missing, &value.value);
+        }
+        let missing_if = missing_if(full, scope, notes);
+        let missing_from = full.missing_from.as_ref().and_then(|path| slot(path, scope, notes));
+        let steps = steps::texts(full, doc.place, self.lookups, notes);
+        Some(Field { name, source: source?, in_key, missing, missing_if, missing_from, steps, kind: kind? })
+    }
+}
+
+fn missing_if(doc: &FieldDoc, scope: &mut Scope<'_>, notes: &mut Notes) -> Vec<(Slot, Missing)> {
+    let entries = doc.missing_if.as_ref().map_or(&[][..], |entries| &entries.0);
+    let mut one = |(path, values): &(At<String>, Vec<At<Scalar>>)| {
+        let mut missing = Missing::default();
+        for value in values {
+            add_missing(&mut missing, &value.value);
+        }
+        slot(path, scope, notes).map(|slot| (slot, missing))
     };
-    let source = source(full, doc.place, scope, notes);
-    let kind = kind(half, path, full, doc.place, scope, notes);
-    let name = format!("{}.{}", half.word(), path.join("."));
-    if let (Some(Source::Fixed(value)), Some(kind)) = (&source, &kind) {
-        check_fixed(value, kind, doc.place, notes);
-    }
-    let mut missing = missing.clone();
-    for value in full.missing.as_deref().unwrap_or_default() {
-        add_missing(&mut missing, &value.value);
-    }
-    let map = full.map.as_ref().map(|map| self::map(map, full.otherwise));
-    if full.map.is_none() && full.otherwise.is_some() {
-        notes.add(doc.place, "else needs map");
-    }
-    let trim = full.trim.unwrap_or(false);
-    Some(Field { name, source: source?, in_key, trim, missing, map, kind: kind? })
+    entries.iter().filter_map(&mut one).collect()
 }
 
 /// The full form of `name: path`.
 pub fn from_alone(from: At<String>) -> FieldDoc {
-    FieldDoc {
-        from: Some(from),
-        first_of: None,
-        constant: None,
-        kind: None,
-        missing: None,
-        trim: None,
-        map: None,
-        otherwise: None,
-        multiply: None,
-        pad: None,
-        time: None,
-        unit: None,
-        description: None,
-    }
+    FieldDoc { from: Some(from), ..FieldDoc::default() }
 }
 
 fn source(doc: &FieldDoc, place: Place, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Source> {
@@ -81,7 +88,7 @@ fn source(doc: &FieldDoc, place: Place, scope: &mut Scope<'_>, notes: &mut Notes
     }
 }
 
-fn slot(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Slot> {
+pub fn slot(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Slot> {
     let path = notes.path(text)?;
     let slot = scope.row_slot(&path).map_err(|error| format!("{:?}: {error}", text.value));
     notes.keep(text.place, slot)
@@ -127,7 +134,9 @@ fn kind(
     scope: &mut Scope<'_>,
     notes: &mut Notes,
 ) -> Option<Kind> {
-    let number = doc.kind == Some(FieldKind::Number) || (doc.kind.is_none() && half == Half::Measures);
+    let said = doc.kind.as_ref().map(|kind| kind.value);
+    let number = said.map_or(half == Half::Measures, |kind| kind != FieldKind::Text);
+    let place = doc.kind.as_ref().map_or(place, |kind| kind.place);
     match half {
         Half::Dims if number => {
             notes.add(place, "dims are text; a number belongs to the measures");
@@ -140,22 +149,23 @@ fn kind(
         _ => {}
     }
     if half == Half::Measures {
-        for (set, key) in [(doc.pad.is_some(), "pad"), (doc.time.is_some(), "time")] {
-            if set {
-                notes.add(place, format!("{key} makes text; a measure is a number"));
-            }
+        if let Some(time) = &doc.time {
+            notes.add(time.place, "time makes text; a measure is a number");
         }
-        return Some(Kind::Number { multiply: doc.multiply.as_ref().map(|factor| factor.value.0) });
+        let form = match said {
+            Some(FieldKind::Integer) => NumberForm::Integer,
+            Some(FieldKind::Boolean) => NumberForm::Boolean,
+            _ => NumberForm::Any,
+        };
+        let decimal_comma = doc.decimal == Some(Decimal::Comma);
+        return Some(Kind::Number(Number { decimal_comma, form, steps: steps::numbers(doc, scope, notes) }));
     }
-    if doc.multiply.is_some() {
-        notes.add(place, "multiply makes a number; dims are text");
-    }
+    steps::refuse_numbers(doc, place, notes);
     let in_time = path.first().is_some_and(|name| name == "time");
     if in_time || doc.time.is_some() {
         return time_kind(path, in_time, doc, place, scope, notes).map(Kind::Time);
     }
-    let pad = doc.pad.as_ref().map(|pad| (usize::try_from(pad.value.width).unwrap_or(200), pad.value.fill));
-    Some(Kind::Text { pad })
+    Some(Kind::Text)
 }
 
 fn time_kind(
@@ -166,7 +176,7 @@ fn time_kind(
     scope: &mut Scope<'_>,
     notes: &mut Notes,
 ) -> Option<plan::Time> {
-    let empty = TimeDoc { form: None, grain: None, zone: None, offset: None };
+    let empty = TimeDoc::default();
     let (form, full) = match doc.time.as_ref().map(|time| &time.value) {
         Some(Time::Form(form)) => (Some(form), &empty),
         Some(Time::Full(full)) => (full.form.as_ref(), full),
@@ -208,7 +218,7 @@ fn grain_of_name(path: &[String], place: Place, notes: &mut Notes) -> Option<Gra
     grain
 }
 
-fn form(form: &At<String>, notes: &mut Notes) -> Option<TimeForm> {
+pub fn form(form: &At<String>, notes: &mut Notes) -> Option<TimeForm> {
     match form.value.as_str() {
         "iso" => Some(TimeForm::Iso),
         "epoch_s" => Some(TimeForm::EpochSeconds),
@@ -233,16 +243,18 @@ fn form(form: &At<String>, notes: &mut Notes) -> Option<TimeForm> {
 }
 
 fn zone(doc: &TimeDoc, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Zone> {
-    match (&doc.zone, &doc.offset) {
-        (None, None) => Some(Zone::Unsaid),
-        (Some(zone), None) => {
+    match (&doc.zone, &doc.offset, &doc.zone_from) {
+        (None, None, None) => Some(Zone::Unsaid),
+        (Some(zone), None, None) => {
             let named = jiff::tz::TimeZone::get(&zone.value);
             let hint = "expected UTC or an IANA name such as America/Chicago";
             notes.keep(zone.place, named.map(Zone::Named).map_err(|_| format!("unknown zone {:?}; {hint}", zone.value)))
         }
-        (None, Some(offset)) => slot(offset, scope, notes).map(Zone::Offset),
-        (Some(zone), Some(_)) => {
-            notes.add(zone.place, "a time has either zone or offset");
+        (None, Some(offset), None) => slot(offset, scope, notes).map(Zone::Offset),
+        (None, None, Some(field)) => slot(field, scope, notes).map(Zone::Field),
+        _ => {
+            let place = [&doc.zone, &doc.offset, &doc.zone_from].into_iter().flatten().last().map(|said| said.place);
+            notes.add(place.unwrap_or(Place::START), "a time has one of zone, offset and zone_from");
             None
         }
     }
@@ -252,8 +264,8 @@ fn zone(doc: &TimeDoc, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Zone>
 fn check_fixed(value: &Scalar, kind: &Kind, place: Place, notes: &mut Notes) {
     let text = value.text();
     let good = match kind {
-        Kind::Text { .. } => !text.is_empty(),
-        Kind::Number { .. } => text.parse::<f64>().is_ok_and(f64::is_finite),
+        Kind::Text => !text.is_empty(),
+        Kind::Number(_) => text.parse::<f64>().is_ok_and(f64::is_finite),
         Kind::Time(plan::Time { grain, form: TimeForm::Iso, .. }) => {
             let written = time::read_iso(&text).and_then(|reading| time::write(&mut String::new(), reading, *grain));
             written.is_ok()
@@ -263,16 +275,6 @@ fn check_fixed(value: &Scalar, kind: &Kind, place: Place, notes: &mut Notes) {
     if !good {
         notes.add(place, format!("the fixed value {text:?} does not fit the field"));
     }
-}
-
-fn map(map: &At<Entries<At<Scalar>>>, otherwise: Option<Otherwise>) -> Map {
-    let entry = |(from, to): &(At<String>, At<Scalar>)| {
-        let to = (to.value != Scalar::Null).then(|| to.value.text().into());
-        (from.value.as_str().into(), to)
-    };
-    let mut entries: Vec<(Box<str>, Option<Box<str>>)> = map.value.0.iter().map(entry).collect();
-    entries.sort();
-    Map { entries, otherwise: otherwise.unwrap_or(Otherwise::Keep) }
 }
 
 /// Adds a spelling of "no value". null and "" are so already.

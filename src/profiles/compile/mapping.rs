@@ -4,10 +4,13 @@ use super::notes::Notes;
 use super::scope::Scope;
 use super::{condition, field, record, rows};
 use crate::profiles::document::Document;
-use crate::profiles::document::source::{Failure, Source};
+use crate::profiles::document::rows::LookupDoc;
+use crate::profiles::document::source::{Failure, Format, Source};
 use crate::profiles::node::At;
 use crate::profiles::path::Segment;
-use crate::profiles::plan::{Condition, Found, Mapping, Missing, Policy, Slot, Stop, Until};
+use crate::profiles::plan::{
+    Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pivot, Policy, Prepare, Rule, Slot, Stop, Until,
+};
 
 /// At most this many conditions on a row.
 const MAX_CONDITIONS: usize = 100;
@@ -15,12 +18,18 @@ const MAX_CONDITIONS: usize = 100;
 /// Compiles the mapping. `found` says where the rows are, for a profile that does not.
 pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, notes: &mut Notes) -> Option<Mapping> {
     let source = &document.source.as_ref()?.value;
+    let place = document.rows.as_ref().map_or(document.source.as_ref()?.place, |rows| rows.place);
+    let format = source.format.as_ref().map_or(Format::Json, |format| format.value);
+    let grid = matches!(format, Format::Csv | Format::Columns);
     let mut scope = Scope::new(params, source.window.is_some(), found);
+    let mut prepare = Prepare::Nothing;
     match (&document.rows, found) {
-        (Some(declared), _) => rows::declared(declared, &mut scope, notes),
+        (Some(declared), _) => prepare = rows::declared(declared, grid, &mut scope, notes),
+        (None, _) if grid => rows::grid_rows(place, &mut scope, notes),
+        (None, _) if format == Format::Ndjson => rows::line_rows(place, &mut scope, notes),
         (None, Some(found)) => {
             let result = rows::found(found, &mut scope);
-            notes.keep(document.source.as_ref()?.place, result);
+            notes.keep(place, result);
         }
         (None, None) => return None,
     }
@@ -29,26 +38,114 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
         field::add_missing(&mut missing, &value.value);
     }
     let conditions = conditions(document, &mut scope, notes);
-    let record = record::record(document, &missing, &mut scope, notes);
+    let cursor = cursor(source, &mut scope, notes);
+    let pivot = document.rows.as_ref().and_then(|rows| rows.value.pivot.as_ref());
+    let pivot = pivot.and_then(|pivot| rows::pivot(pivot, &mut scope, notes));
+    let lookups = lookups(document, grid, notes);
+    let record = record::record(document, &missing, &lookups, &mut scope, notes);
     let policy = policy(source, &mut scope, notes);
     let (stop, next) = stop(source, &mut scope, notes);
-    let place = document.rows.as_ref().map_or(document.source.as_ref()?.place, |rows| rows.place);
-    let (slots, shape, levels, document_slots) = notes.keep(place, scope.finish())?;
-    Some(Mapping { slots, shape, levels, document_slots, conditions, record, policy, stop, next })
+    let finished = notes.keep(place, scope.finish())?;
+    if grid && !finished.document_slots.is_empty() {
+        notes.add(
+            place,
+            "an answer in csv or columns has no places outside its rows; a path with $ or doc. finds nothing",
+        );
+    }
+    if let Prepare::Cube(cube) = &mut prepare {
+        cube.columns = finished.cube;
+    }
+    let pivot = pivot.map(|pivot| Pivot { columns: finished.pivot, ..pivot });
+    Some(Mapping {
+        places: finished.places,
+        prepare,
+        pivot,
+        lookups,
+        headers: finished.headers,
+        cursor,
+        document_slots: finished.document_slots,
+        conditions,
+        record,
+        policy,
+        stop,
+        next,
+    })
 }
 
-fn conditions(document: &Document, scope: &mut Scope<'_>, notes: &mut Notes) -> Vec<Condition> {
-    let texts = document.where_.as_deref().unwrap_or_default();
-    if let Some(text) = texts.get(MAX_CONDITIONS) {
-        notes.add(text.place, format!("at most {MAX_CONDITIONS} conditions are allowed"));
+fn cursor(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Slot> {
+    let field = source.cursor.as_ref()?.value.field.as_ref()?;
+    let path = notes.path(field)?;
+    let slot = scope.row_slot(&path).map_err(|error| format!("{:?}: {error}", field.value));
+    notes.keep(field.place, slot)
+}
+
+fn lookups(document: &Document, grid: bool, notes: &mut Notes) -> Vec<Lookup> {
+    let entries = document.lookups.as_ref().map_or(&[][..], |lookups| &lookups.0);
+    if let (true, Some((name, _))) = (grid, entries.first()) {
+        notes.add(name.place, "an answer in csv or columns has no tables beside its rows");
+        return Vec::new();
     }
-    let mut conditions = Vec::with_capacity(texts.len());
-    for text in texts {
-        let Some(parsed) = notes.keep(text.place, condition::parse(&text.value)) else { continue };
-        let slot = scope.row_slot(&parsed.path).map_err(|error| format!("{}: {error}", parsed.path));
-        conditions.extend(notes.keep(text.place, slot).map(|slot| parsed.with_slot(slot)));
+    entries.iter().filter_map(|(name, doc)| lookup(&name.value, doc, notes)).collect()
+}
+
+fn lookup(name: &str, doc: &At<LookupDoc>, notes: &mut Notes) -> Option<Lookup> {
+    let mut scope = Scope::new(&[], false, None);
+    let mut select = None;
+    match (&doc.value.each, &doc.value.entries) {
+        (Some(each), None) => {
+            select = rows::selector(each, notes);
+            let segments = if select.is_some() { Vec::new() } else { notes.path(each)?.segments };
+            let prepared = if select.is_some() { scope.prepare() } else { Ok(()) };
+            let added = prepared.and_then(|()| scope.add_levels(None, &segments, LevelKind::Each));
+            notes.keep(each.place, added)?;
+        }
+        (None, Some(entries)) => {
+            let path = notes.path(entries)?;
+            let added = scope.add_levels(None, &path.segments, LevelKind::Entries { key: None, keys: Keys::All });
+            notes.keep(entries.place, added)?;
+        }
+        _ => {
+            notes.add(doc.place, "a lookup has either each or entries");
+            return None;
+        }
     }
-    conditions
+    let (Some(keys), Some(value)) = (&doc.value.key, &doc.value.value) else {
+        notes.add(doc.place, "a lookup needs key and value");
+        return None;
+    };
+    let mut slot = |text: &At<String>| {
+        let path = notes.path(text)?;
+        let slot = scope.row_slot(&path).map_err(|error| format!("{:?}: {error}", text.value));
+        notes.keep(text.place, slot)
+    };
+    let slots: Vec<Slot> = keys.value.0.iter().filter_map(&mut slot).collect();
+    let value = slot(value)?;
+    let places = notes.keep(doc.place, scope.finish())?.places;
+    Some(Lookup { name: name.to_owned(), select, places, keys: slots, value })
+}
+
+fn conditions(document: &Document, scope: &mut Scope<'_>, notes: &mut Notes) -> Vec<Rule> {
+    let rules = document.where_.as_deref().unwrap_or_default();
+    if let Some(rule) = rules.get(MAX_CONDITIONS) {
+        notes.add(rule.place, format!("at most {MAX_CONDITIONS} conditions are allowed"));
+    }
+    let mut compiled = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let texts = rule.value.texts(rule.place);
+        if texts.is_empty() || texts.len() > MAX_CONDITIONS {
+            notes.add(rule.place, format!("any holds 1 to {MAX_CONDITIONS} conditions"));
+        }
+        let any: Vec<Condition> = texts.iter().filter_map(|text| row_condition(text, scope, notes)).collect();
+        let text = any.iter().map(|condition| condition.text.as_str()).collect::<Vec<_>>().join(" or ");
+        compiled.push(Rule { any, text });
+    }
+    compiled
+}
+
+fn row_condition(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Condition> {
+    let parsed = notes.keep(text.place, condition::parse(&text.value))?;
+    let slot = scope.row_slot(&parsed.path).map_err(|error| format!("{}: {error}", parsed.path));
+    notes.keep(text.place, slot).map(|slot| parsed.with_slot(slot))
 }
 
 fn policy(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> Policy {

@@ -37,7 +37,7 @@ fn dim(name: &str, from: At<String>) -> At<Field> {
     let mut full = from_alone(from);
     if is_time {
         let zone = Some(At { value: "UTC".to_owned(), place });
-        let time = Time::Full(TimeDoc { form: None, grain: None, zone, offset: None });
+        let time = Time::Full(TimeDoc { zone, ..TimeDoc::default() });
         full.time = Some(At { value: time, place });
     }
     At { value: Field::Full(Box::new(full)), place }

@@ -2,6 +2,7 @@
 //! always runs.
 
 mod condition;
+mod decoding;
 mod field;
 mod mapping;
 mod minimal;
@@ -10,17 +11,19 @@ mod record;
 mod rows;
 mod scope;
 mod source;
+mod steps;
 mod test;
 mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::document::source::Format;
 use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
 use super::node::{At, Place};
 use super::own_test::ProfileTest;
 use super::path::{Origin, Path, Segment};
-use super::plan::{Found, FoundKind, Limits, Mapping, MappingPlan, Plan};
+use super::plan::{Duplicates, Found, FoundKind, Limits, Mapping, MappingPlan, Paging, Plan, Request};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
 use notes::Notes;
@@ -125,13 +128,45 @@ fn plan(document: &Document, notes: &mut Notes) -> Option<Plan> {
     let doc = &source.value;
     let (params, sets) = source::parameters(doc, notes);
     let window = window::window(doc, notes);
-    let holes = source::Holes { params: &params, has_window: doc.window.is_some() };
+    let holes = source::Holes { params: &params, has_window: doc.window.is_some(), has_cursor: doc.cursor.is_some() };
     let request = source::request(source, &holes, notes);
     let paging = window::paging(doc, notes);
     let limits = limits(document.limits.as_ref(), notes);
     let empty_on = doc.empty_on.iter().flatten().filter_map(|status| self::status(status, notes)).collect();
+    let decoding = decoding::decoding(doc, notes);
+    let cursor = doc.cursor.as_ref().and_then(|cursor| window::cursor(doc, cursor, request.as_ref(), notes));
+    check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
     let mapping = mapping_plan(document, &params, notes)?;
-    Some(Plan { request: request?, params, sets, window, paging, empty_on, limits, mapping })
+    let duplicates = duplicates(document, &mapping, notes);
+    let request = request?;
+    Some(Plan { request, params, sets, window, paging, empty_on, decoding, cursor, duplicates, limits, mapping })
+}
+
+fn duplicates(document: &Document, mapping: &MappingPlan, notes: &mut Notes) -> Duplicates {
+    match mapping {
+        MappingPlan::Ready(mapping) => record::duplicates(document, &mapping.record, notes),
+        MappingPlan::ByShape(_) => {
+            // The record does not depend on the shape.
+            let stand_in = Found { kind: FoundKind::Each, under: Vec::new(), outside: Vec::new() };
+            let mapping = mapping::mapping(document, &[], Some(&stand_in), &mut Notes::default());
+            mapping.map_or(Duplicates::Last, |mapping| record::duplicates(document, &mapping.record, notes))
+        }
+    }
+}
+
+/// A parameter of paging that goes into the body needs a JSON body.
+fn check_pointers(
+    paging: Option<&Paging>,
+    request: Option<&Request>,
+    said: Option<&At<super::document::source::Paging>>,
+    notes: &mut Notes,
+) {
+    let (Some(paging), Some(request), Some(said)) = (paging, request, said) else { return };
+    let size = paging.size.as_ref().and_then(|(param, _)| param.as_deref());
+    let pointer = [paging.kind.param(), size].into_iter().flatten().any(|param| param.starts_with('/'));
+    if pointer && !matches!(request.body, super::plan::Body::Json(_)) {
+        notes.add(said.place, "a JSON Pointer as param puts it into the body, and the request has no json body");
+    }
 }
 
 fn status(status: &At<u64>, notes: &mut Notes) -> Option<u16> {
@@ -143,7 +178,13 @@ fn status(status: &At<u64>, notes: &mut Notes) -> Option<u16> {
 }
 
 fn mapping_plan(document: &Document, params: &[String], notes: &mut Notes) -> Option<MappingPlan> {
-    if document.rows.is_some() {
+    let format = document.source.as_ref().and_then(|source| source.value.format.as_ref());
+    if let (Some(At { value: Format::Xml, place }), None) = (format, &document.rows) {
+        notes.add(*place, "an XML answer needs rows, such as rows: {each: $.item}; $ is the root element");
+        return None;
+    }
+    let rows_follow = format.is_some_and(|format| format.value != Format::Json);
+    if document.rows.is_some() || rows_follow {
         let mapping = mapping::mapping(document, params, None, notes)?;
         return Some(MappingPlan::Ready(Arc::new(mapping)));
     }
@@ -168,8 +209,9 @@ pub fn mapping_for(document: &Document, params: &[String], found: &Found) -> Res
 pub fn open_paths(document: &Document, params: &[String]) -> Vec<Vec<Segment>> {
     let fields = document.dims.iter().chain(&document.measures).flat_map(|entries| &entries.0);
     let mut paths: Vec<Path> = fields.flat_map(|(_, field)| field::paths_of(&field.value)).collect();
-    let texts = document.where_.as_deref().unwrap_or_default();
-    paths.extend(texts.iter().filter_map(|text| condition::parse(&text.value).ok()).map(|parsed| parsed.path));
+    let rules = document.where_.as_deref().unwrap_or_default();
+    let texts = rules.iter().flat_map(|rule| rule.value.texts(rule.place));
+    paths.extend(texts.filter_map(|text| condition::parse(&text.value).ok()).map(|parsed| parsed.path));
     let reserved = |path: &Path| match path.first_name() {
         Some("param") => !params.is_empty(),
         Some(name) => scope::RESERVED.contains(&name),

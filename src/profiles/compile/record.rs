@@ -10,7 +10,7 @@ use crate::domain::record::{MAX_DEPTH, MAX_MEMBERS, MAX_NAME_BYTES};
 use crate::profiles::document::Document;
 use crate::profiles::document::fields::Field as FieldDoc;
 use crate::profiles::node::{At, Entries, Place};
-use crate::profiles::plan::{Content, Field, Member, Missing, Record};
+use crate::profiles::plan::{Content, Duplicates, Field, Lookup, Member, Missing, Record};
 
 /// Which half of the record a field is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +29,22 @@ impl Half {
 }
 
 /// Compiles both halves.
-pub fn record(document: &Document, missing: &Missing, scope: &mut Scope<'_>, notes: &mut Notes) -> Record {
+pub fn record(
+    document: &Document,
+    missing: &Missing,
+    lookups: &[Lookup],
+    scope: &mut Scope<'_>,
+    notes: &mut Notes,
+) -> Record {
     let key = key(document, notes);
     let mut fields = Vec::new();
+    let compiler = field::Compiler { missing, lookups };
     let mut half = |which: Half, entries: Option<&Entries<At<FieldDoc>>>| {
         let mut tree = Tree::default();
         for (name, doc) in entries.map_or(&[][..], |entries| &entries.0) {
             let Some(path) = names(which, name, notes) else { continue };
             let in_key = which == Half::Dims && key.contains(&path);
-            let Some(field) = field::compile(which, &path, in_key, doc, missing, scope, notes) else { continue };
+            let Some(field) = compiler.field(which, &path, in_key, doc, scope, notes) else { continue };
             let index = u16::try_from(fields.len()).unwrap_or(u16::MAX);
             fields.push(field);
             if let Err(clash) = tree.insert(&path, index) {
@@ -66,6 +73,43 @@ fn check_size(fields: &[Field], document: &Document, notes: &mut Notes) {
             hint,
         );
     }
+}
+
+/// What becomes of records with one key.
+pub fn duplicates(document: &Document, record: &Record, notes: &mut Notes) -> Duplicates {
+    let Some(said) = &document.on_duplicate else { return Duplicates::Last };
+    if document.key.as_ref().is_none_or(Vec::is_empty) {
+        notes.add(said.place, "on_duplicate needs key: without one every record stands for itself");
+    }
+    let max = said.value.strip_prefix("max(").and_then(|rest| rest.strip_suffix(')'));
+    match (said.value.as_str(), max) {
+        ("last", _) => Duplicates::Last,
+        ("first", _) => Duplicates::First,
+        ("error", _) => Duplicates::Error,
+        (_, Some(measure)) => largest(measure.trim(), said.place, record, notes),
+        (other, None) => {
+            let message =
+                format!("{other:?} is not a rule for duplicates; expected last, first, error or max(measure)");
+            match crate::profiles::nearest::nearest(other, &["last", "first", "error"]) {
+                Some(near) => notes.add_with_hint(said.place, message, format!("did you mean {near:?}?")),
+                None => notes.add(said.place, message),
+            }
+            Duplicates::Last
+        }
+    }
+}
+
+fn largest(measure: &str, place: Place, record: &Record, notes: &mut Notes) -> Duplicates {
+    let bare = measure.strip_prefix("measures.").unwrap_or(measure);
+    let full = format!("measures.{bare}");
+    let index = record.fields.iter().position(|field| field.name == full);
+    if let Some(index) = index.and_then(|index| u16::try_from(index).ok()) {
+        return Duplicates::Max(index);
+    }
+    let measures: Vec<&str> = record.fields.iter().filter_map(|field| field.name.strip_prefix("measures.")).collect();
+    let hint = format!("measures are {}", crate::profiles::node::list(&measures));
+    notes.add_with_hint(place, format!("there is no measure {bare:?}"), hint);
+    Duplicates::Last
 }
 
 /// The dims of the key, as lists of names.

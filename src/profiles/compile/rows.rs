@@ -1,63 +1,262 @@
 //! Where the rows are, as levels from the outside in.
 
+use super::condition;
 use super::notes::Notes;
 use super::scope::{RESERVED, Scope};
-use crate::profiles::document::rows::{Each, Rows, StepDoc, Table};
+use crate::profiles::document::rows::{
+    Columns, Cube, CubeDoc, Each, JoinPairs as JoinPairsDoc, Pivot as PivotDoc, Rows, StepDoc, Table,
+    Unpivot as UnpivotDoc,
+};
 use crate::profiles::node::{At, Place};
 use crate::profiles::path::{Origin, Path, Segment};
-use crate::profiles::plan::{Found, FoundKind, LevelKind};
+use crate::profiles::plan::{self, Found, FoundKind, JoinPairs, Keys, LevelKind, Places, Prepare, Selector};
 
-/// Adds the levels that the profile names.
-pub fn declared(rows: &At<Rows>, scope: &mut Scope<'_>, notes: &mut Notes) {
+/// Adds the levels that the profile names; gives what is to be done before they are walked.
+pub fn declared(rows: &At<Rows>, grid: bool, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
     let doc = &rows.value;
-    let ways = [doc.each.is_some(), doc.table.is_some(), doc.zip.is_some(), doc.single.is_some()];
-    if ways.iter().filter(|way| **way).count() != 1 {
-        notes.add(rows.place, "rows is exactly one of each, table, zip and single");
-        return;
+    let ways = [
+        doc.each.is_some(),
+        doc.table.is_some() && !grid,
+        doc.zip.is_some(),
+        doc.join_pairs.is_some(),
+        doc.cube.is_some(),
+        doc.single.is_some(),
+    ];
+    let expected = usize::from(!grid);
+    if ways.iter().filter(|way| **way).count() != expected {
+        let message = if grid {
+            "an answer in csv or columns is a table; rows takes unpivot and pivot only"
+        } else {
+            "rows is exactly one of each, table, zip, join_pairs, cube and single"
+        };
+        notes.add(rows.place, message);
+        // A stand-in, so that fields are told their own problems only.
+        line_rows(rows.place, scope, notes);
+        return Prepare::Nothing;
     }
+    let prepare = container(doc, rows.place, grid, scope, notes);
+    if let Some(unpivot) = &doc.unpivot {
+        self::unpivot(unpivot, scope, notes);
+    }
+    prepare
+}
+
+fn container(doc: &Rows, place: Place, grid: bool, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
     match doc {
-        Rows { each: Some(each), .. } => each_rows(&each.value, scope, notes),
+        _ if grid => grid_rows(place, scope, notes),
+        Rows { each: Some(each), .. } => return each_rows(&each.value, scope, notes),
+        Rows { join_pairs: Some(pairs), .. } => return join_pairs(pairs, scope, notes),
+        Rows { cube: Some(cube), .. } => return self::cube(cube, scope, notes),
         Rows { table: Some(table), .. } => table_rows(table, scope, notes),
         Rows { zip: Some(zip), .. } => {
             let kind = LevelKind::Zip { columns: Vec::new() };
             under(zip.value.under.as_ref(), zip.place, kind, scope, notes);
         }
-        Rows { single, .. } => under(single.as_ref(), rows.place, LevelKind::Single, scope, notes),
+        Rows { single, .. } => under(single.as_ref(), place, LevelKind::Single, scope, notes),
     }
+    Prepare::Nothing
+}
+
+/// The rows of an answer that is lines of cells.
+pub fn grid_rows(place: Place, scope: &mut Scope<'_>, notes: &mut Notes) {
+    let result = scope.add_levels(None, &[], LevelKind::Table { columns: Vec::new(), unpivot: None });
+    notes.keep(place, result);
+}
+
+/// The rows of an answer of which every line is one.
+pub fn line_rows(place: Place, scope: &mut Scope<'_>, notes: &mut Notes) {
+    let result = scope.add_levels(None, &[], LevelKind::Each);
+    notes.keep(place, result);
 }
 
 /// Adds the level that the answer's shape showed.
 pub fn found(found: &Found, scope: &mut Scope<'_>) -> Result<(), String> {
     let kind = match found.kind {
         FoundKind::Each => LevelKind::Each,
-        FoundKind::Table => LevelKind::Table { columns: Vec::new() },
+        FoundKind::Table => LevelKind::Table { columns: Vec::new(), unpivot: None },
         FoundKind::Zip => LevelKind::Zip { columns: Vec::new() },
         FoundKind::Single => LevelKind::Single,
     };
     scope.add_levels(None, &found.under, kind)
 }
 
-fn each_rows(each: &Each, scope: &mut Scope<'_>, notes: &mut Notes) {
+fn unpivot(unpivot: &At<UnpivotDoc>, scope: &mut Scope<'_>, notes: &mut Notes) {
+    let doc = &unpivot.value;
+    let Some(columns) = &doc.columns else {
+        notes.add(unpivot.place, "unpivot needs columns: a map, a list or /a regular expression/");
+        return;
+    };
+    let name =
+        |said: Option<&At<String>>, usual: &str| said.map_or_else(|| usual.to_owned(), |name| name.value.clone());
+    let (key, value) = (name(doc.key.as_ref(), "key"), name(doc.value.as_ref(), "value"));
+    if key == value {
+        notes.add(unpivot.place, "key and value of unpivot need different names");
+    }
+    let keys = match &columns.value {
+        Columns::Named(named) if named.is_empty() => {
+            notes.add(columns.place, "unpivot names no columns");
+            return;
+        }
+        Columns::Named(named) => {
+            let pair = |(column, text): &(At<String>, String)| (column.value.as_str().into(), text.as_str().into());
+            Keys::Named(named.iter().map(pair).collect())
+        }
+        Columns::Matching(pattern) => {
+            let Some(pattern) = notes.keep(columns.place, condition::pattern(&format!("^(?:{pattern})$"))) else {
+                return;
+            };
+            Keys::Matching(Box::new(pattern))
+        }
+    };
+    let result = scope.unpivot(keys, &key, &value);
+    notes.keep(unpivot.place, result);
+}
+
+/// Compiles a pivot; the names that fields use change from here on.
+pub fn pivot(pivot: &At<PivotDoc>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<plan::Pivot> {
+    let doc = &pivot.value;
+    let (Some(by), Some(name), Some(value)) = (&doc.by, &doc.name, &doc.value) else {
+        notes.add(pivot.place, "pivot needs by, name and value");
+        return None;
+    };
+    let mut slot = |text: &At<String>| {
+        let path = notes.path(text)?;
+        let slot = scope.row_slot(&path).map_err(|error| format!("{:?}: {error}", text.value));
+        notes.keep(text.place, slot).map(|slot| (path, slot))
+    };
+    let by: Vec<(Path, plan::Slot)> = by.iter().filter_map(&mut slot).collect();
+    let (name, value) = (slot(name)?.1, slot(value)?.1);
+    let slots = by.iter().map(|(_, slot)| *slot).collect();
+    scope.begin_pivot(by);
+    Some(plan::Pivot { by: slots, name, value, columns: Vec::new() })
+}
+
+fn join_pairs(pairs: &At<JoinPairsDoc>, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
+    let doc = &pairs.value;
+    let lists = doc.lists.as_ref().map_or(&[][..], |lists| &lists.0);
+    if lists.is_empty() {
+        notes.add(pairs.place, "join_pairs needs lists: {name: path}");
+        return Prepare::Nothing;
+    }
+    let position = |said: Option<&At<u64>>, usual: usize| {
+        said.map_or(usual, |said| usize::try_from(said.value).unwrap_or(usize::MAX))
+    };
+    let (on, value) = (position(doc.on.as_ref(), 0), position(doc.value.as_ref(), 1));
+    if on == value {
+        notes.add(pairs.place, "on and value are different positions of a pair");
+    }
+    // One walk that finds the lists.
+    let mut finder = Scope::new(&[], false, None);
+    let root = finder.add_levels(None, &[], LevelKind::Single);
+    notes.keep(pairs.place, root);
+    let mut slots = Vec::with_capacity(lists.len());
+    for (name, path) in lists {
+        let Some(parsed) = notes.path(path) else { continue };
+        let segments = match parsed.segments.as_slice() {
+            [rest @ .., Segment::All] => rest.to_vec(),
+            all => all.to_vec(),
+        };
+        let slot = finder.row_slot(&Path { origin: Origin::Row, segments });
+        slots.extend(notes.keep(path.place, slot).map(|slot| (name.value.clone(), slot)));
+    }
+    let key = doc.key.as_ref().map_or("key", |key| key.value.as_str());
+    let names = std::iter::once(key).chain(lists.iter().map(|(name, _)| name.value.as_str()));
+    let rows = scope.prepare().and_then(|()| scope.add_levels(None, &[], LevelKind::Each));
+    let rows = rows.and_then(|()| scope.name_columns(names));
+    notes.keep(pairs.place, rows);
+    let places = notes.keep(pairs.place, finder.finish()).map_or_else(Places::default, |finished| finished.places);
+    Prepare::JoinPairs(JoinPairs { on, value, lists: slots, places })
+}
+
+fn cube(cube: &At<Cube>, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
+    let plain;
+    let doc = match &cube.value {
+        Cube::Full(doc) => doc,
+        Cube::Form(form) => {
+            plain = CubeDoc { form: Some(At { value: *form, place: cube.place }), under: None };
+            &plain
+        }
+    };
+    let Some(form) = &doc.form else {
+        notes.add(cube.place, "a cube needs form: json-stat or sdmx-json");
+        return Prepare::Nothing;
+    };
+    let under = doc.under.as_ref().and_then(|path| notes.path(path)).map_or_else(Vec::new, |path| path.segments);
+    if under.contains(&Segment::All) {
+        notes.add(cube.place, "the path of a cube leads to one place");
+    }
+    let rows = scope.prepare().and_then(|()| scope.add_levels(None, &[], LevelKind::Each));
+    notes.keep(cube.place, rows);
+    scope.name_cube();
+    Prepare::Cube(plan::Cube { form: form.value, under, columns: Vec::new() })
+}
+
+fn each_rows(each: &Each, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
     let steps = match each {
-        Each::Path(path) => return add(None, path, LevelKind::Each, true, scope, notes),
+        Each::Path(path) => return first(None, path, LevelKind::Each, scope, notes),
         Each::Steps(steps) => steps,
     };
+    let mut prepare = Prepare::Nothing;
     for (index, step) in steps.iter().enumerate() {
-        self::step(step, index == 0, scope, notes);
+        let done = self::step(step, index == 0, scope, notes);
+        if index == 0 {
+            prepare = done;
+        }
+    }
+    prepare
+}
+
+/// The outermost step: a plain path, or any JSONPath.
+fn first(name: Option<&str>, text: &At<String>, kind: LevelKind, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
+    let Some(selector) = selector(text, notes) else {
+        add(name, text, kind, true, scope, notes);
+        return Prepare::Nothing;
+    };
+    if !matches!(kind, LevelKind::Each) {
+        notes.add(text.place, "entries takes a plain path, without filters");
+    }
+    let rows = scope.prepare().and_then(|()| scope.add_levels(name, &[], kind));
+    notes.keep(text.place, rows);
+    Prepare::Select(Box::new(selector))
+}
+
+/// A JSONPath that is more than a plain path. `None` where it is plain, or where both are wrong (a plain path's problem
+/// is told then).
+pub fn selector(text: &At<String>, notes: &mut Notes) -> Option<Selector> {
+    let trimmed = text.value.trim();
+    if !trimmed.starts_with('$') || Path::parse(trimmed).is_ok() {
+        return None;
+    }
+    match serde_json_path::JsonPath::parse(trimmed) {
+        Ok(path) => Some(Selector { text: trimmed.to_owned(), path }),
+        Err(error) => {
+            if trimmed.contains(['?', ':', ',']) || trimmed.contains("..") {
+                notes.add(text.place, format!("{trimmed:?} is not a JSONPath (RFC 9535): {error}"));
+            }
+            None
+        }
     }
 }
 
-fn step(step: &At<StepDoc>, first: bool, scope: &mut Scope<'_>, notes: &mut Notes) {
+fn step(step: &At<StepDoc>, first: bool, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
     let name = step.value.name.as_ref();
     if let Some(name) = name {
         check_name(name, scope, notes);
     }
     let name = name.map(|name| name.value.as_str());
-    match (&step.value.path, &step.value.entries) {
-        (Some(path), None) => add(name, path, LevelKind::Each, first, scope, notes),
-        (None, Some(path)) => add(name, path, LevelKind::Entries { key: None }, first, scope, notes),
-        _ => notes.add(step.place, "a step has either path or entries"),
+    let (path, kind) = match (&step.value.path, &step.value.entries) {
+        (Some(path), None) => (path, LevelKind::Each),
+        (None, Some(path)) => (path, LevelKind::Entries { key: None, keys: Keys::All }),
+        _ => {
+            notes.add(step.place, "a step has either path or entries");
+            return Prepare::Nothing;
+        }
+    };
+    if first {
+        return self::first(name, path, kind, scope, notes);
     }
+    add(name, path, kind, false, scope, notes);
+    Prepare::Nothing
 }
 
 fn check_name(name: &At<String>, scope: &Scope<'_>, notes: &mut Notes) {
@@ -73,6 +272,11 @@ fn check_name(name: &At<String>, scope: &Scope<'_>, notes: &mut Notes) {
 
 fn add(name: Option<&str>, text: &At<String>, kind: LevelKind, first: bool, scope: &mut Scope<'_>, notes: &mut Notes) {
     let Some(mut path) = notes.path(text) else { return };
+    if !first && path.origin == Origin::Document {
+        let hint = "a step begins at the element of the step before: leave the $. out";
+        notes.add_with_hint(text.place, format!("{:?} begins at the whole answer", text.value), hint);
+        return;
+    }
     strip_step_name(&mut path, first, scope);
     let result = scope.add_levels(name, &path.segments, kind);
     notes.keep(text.place, result);
@@ -93,7 +297,7 @@ fn strip_step_name(path: &mut Path, first: bool, scope: &Scope<'_>) {
 fn table_rows(table: &At<Table>, scope: &mut Scope<'_>, notes: &mut Notes) {
     match (&table.value.header, &table.value.names) {
         (Some(_), None) => {
-            let kind = LevelKind::Table { columns: Vec::new() };
+            let kind = LevelKind::Table { columns: Vec::new(), unpivot: None };
             under(table.value.under.as_ref(), table.place, kind, scope, notes);
         }
         (None, Some(names)) => {

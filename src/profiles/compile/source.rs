@@ -75,6 +75,7 @@ fn product(lists: &Entries<Vec<At<Scalar>>>, place: Place, notes: &mut Notes) ->
 pub struct Holes<'p> {
     pub params: &'p [String],
     pub has_window: bool,
+    pub has_cursor: bool,
 }
 
 impl Holes<'_> {
@@ -89,6 +90,8 @@ impl Holes<'_> {
         match hole.name.as_str() {
             "window.start" | "window.end" if self.has_window => check_format(hole.format.as_deref()),
             "window.start" | "window.end" => Err("the source has no window".into()),
+            "cursor" if self.has_cursor => check_format(hole.format.as_deref()),
+            "cursor" => Err("the source has no cursor".into()),
             "now" => check_format(hole.format.as_deref()),
             _ => Err(unknown_param(name, self.params)),
         }
@@ -115,7 +118,7 @@ impl Holes<'_> {
 }
 
 /// `epoch_s`, `epoch_ms` or a pattern of strftime.
-fn check_format(format: Option<&str>) -> Result<(), String> {
+pub fn check_format(format: Option<&str>) -> Result<(), String> {
     match format {
         None | Some("epoch_s" | "epoch_ms") => Ok(()),
         Some(pattern) => {

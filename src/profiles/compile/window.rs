@@ -76,6 +76,75 @@ pub fn fixed(text: &str) -> Option<i64> {
     Offset::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::MIN)).ok().map(Timestamp::as_millisecond)
 }
 
+/// Where the next run goes on. The cursor's value is read by a slot of the mapping.
+pub fn cursor(
+    source: &Source,
+    cursor: &At<source::Cursor>,
+    request: Option<&plan::Request>,
+    notes: &mut Notes,
+) -> Option<plan::Cursor> {
+    let doc = &cursor.value;
+    let Some(field) = &doc.field else {
+        notes.add(cursor.place, "a cursor needs field, the path of the value that grows");
+        return None;
+    };
+    let in_text = request.is_some_and(plan::Request::names_cursor);
+    if doc.param.is_none() && !in_text {
+        let hint = "name the query parameter, or write {cursor} where the request takes it";
+        notes.add_with_hint(cursor.place, "a cursor without a parameter", hint);
+    }
+    if in_text && doc.start.is_none() {
+        notes.add(cursor.place, "{cursor} in a text needs start: the value of the first run");
+    }
+    let form = match doc.format.as_ref() {
+        Some(number) if number.value == "number" => plan::CursorForm::Number,
+        Some(form) => plan::CursorForm::Time(super::field::form(form, notes)?),
+        None => plan::CursorForm::Time(plan::TimeForm::Iso),
+    };
+    if let (Some(lookback), plan::CursorForm::Number) = (&doc.lookback, &form) {
+        notes.add(lookback.place, "lookback is a length of time; the cursor is a number");
+    }
+    let send = send(doc, &form, notes);
+    let start = doc.start.as_ref().and_then(|start| cursor_start(start, &form, notes));
+    let url = source.url.as_ref().map_or("", |url| url.value.as_str());
+    let definition = format!("{url}\n{}\n{form:?}", field.value);
+    Some(plan::Cursor {
+        digest: crate::domain::digest::Digest::of(definition.as_bytes()),
+        param: doc.param.as_ref().map(|param| param.value.clone()),
+        lookback: doc.lookback.as_ref().map_or(0, |lookback| i64::try_from(lookback.value.ms).unwrap_or(i64::MAX)),
+        form,
+        send,
+        start,
+    })
+}
+
+fn send(doc: &source::Cursor, form: &plan::CursorForm, notes: &mut Notes) -> Option<String> {
+    let usual = match form {
+        plan::CursorForm::Time(plan::TimeForm::EpochSeconds) => Some("epoch_s".to_owned()),
+        plan::CursorForm::Time(plan::TimeForm::EpochMilliseconds) => Some("epoch_ms".to_owned()),
+        plan::CursorForm::Time(plan::TimeForm::Pattern(pattern)) => Some(pattern.clone()),
+        _ => None,
+    };
+    let Some(said) = &doc.send else { return usual };
+    if said.value == "iso" {
+        return None;
+    }
+    notes.keep(said.place, super::source::check_format(Some(&said.value)));
+    Some(said.value.clone())
+}
+
+fn cursor_start(start: &At<Scalar>, form: &plan::CursorForm, notes: &mut Notes) -> Option<i64> {
+    let text = start.value.text();
+    let read = match form {
+        plan::CursorForm::Number => text.parse().ok(),
+        plan::CursorForm::Time(_) => fixed(&text),
+    };
+    if read.is_none() {
+        notes.add(start.place, format!("{text:?} is not a value that the cursor can start from"));
+    }
+    read
+}
+
 /// How pages are asked for. The end tests need slots and are compiled with the mapping.
 pub fn paging(source: &Source, notes: &mut Notes) -> Option<plan::Paging> {
     let paging = source.paging.as_ref()?;
@@ -120,6 +189,7 @@ fn kind(kind: PagingKind, paging: &At<source::Paging>, notes: &mut Notes) -> Opt
             let start = doc.start.as_ref().map(|start| start.value.text());
             plan::PagingKind::Token { param: param()?, start }
         }
+        PagingKind::Keyset => plan::PagingKind::Keyset,
         PagingKind::Next => plan::PagingKind::Next,
         PagingKind::Link => plan::PagingKind::Link,
     })
@@ -127,10 +197,16 @@ fn kind(kind: PagingKind, paging: &At<source::Paging>, notes: &mut Notes) -> Opt
 
 fn check_next(paging: &At<source::Paging>, kind: &plan::PagingKind, notes: &mut Notes) {
     let doc = &paging.value;
-    let wants_next = matches!(kind, plan::PagingKind::Next | plan::PagingKind::Token { .. });
+    let wants_next =
+        !matches!(kind, plan::PagingKind::Page { .. } | plan::PagingKind::Offset { .. } | plan::PagingKind::Link);
     match (&doc.next, wants_next) {
-        (None, true) => notes.add(paging.place, "this kind of paging needs next, the path of the next URL or token"),
-        (Some(next), false) => notes.add(next.place, "next belongs to paging of kind next or token"),
+        (None, true) => {
+            notes.add(paging.place, "this kind of paging needs next, the path of the next URL, token or object");
+        }
+        (Some(next), false) => notes.add(next.place, "next belongs to paging of kind next, token or keyset"),
         _ => {}
+    }
+    if let (Some(param), None) = (&doc.param, kind.param()) {
+        notes.add(param.place, "param belongs to paging of kind page, offset or token");
     }
 }

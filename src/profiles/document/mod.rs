@@ -6,12 +6,16 @@ pub mod rows;
 pub mod source;
 pub mod test;
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
 use super::duration::Duration;
-use super::node::{At, Entries, Place, Read, document};
+use super::node::{At, Entries, Node, Place, Read, Value, document};
 use super::problem::Problem;
 use super::scalar::Scalar;
 use fields::Field;
-use rows::Rows;
+use rows::{LookupDoc, Rows};
 use source::Source;
 use test::TestDoc;
 
@@ -33,8 +37,12 @@ document! {
         /// Where the rows are in an answer. Left out: found by the answer's shape (a root array, a table with a
         /// header row, parallel arrays, or the one array of objects).
         rows: At<Rows>,
-        /// Conditions that a row must meet, all of them, such as `period != M13`.
-        where_ as "where": Vec<At<String>>,
+        /// Tables inside the answer by which values are looked up: `{route: {each: $.included, key: id, value:
+        /// attributes.name}}`, used in a field by `lookup: route`.
+        lookups: Entries<At<LookupDoc>>,
+        /// Conditions that a row must meet, all of them: `period != M13`, `form in [10-K, 10-Q]`, `frame exists`,
+        /// `mag >= 4.5`, `id matches ^us`. Of `{any: [...]}` it must meet one.
+        where_ as "where": Vec<At<Where>>,
         /// Values that mean "no value", in every field: `[null, "", ".", -666666666]`. Text and number are
         /// compared alike. null and "" always mean it.
         missing: Vec<At<Scalar>>,
@@ -47,12 +55,61 @@ document! {
         /// The dims that identify an observation, such as `[geo.fips, time.year]`. A new value under the same key
         /// is a new version of the observation. A row that lacks one of them gives no record.
         key: Vec<At<String>>,
+        /// What becomes of rows of one run that have the same `key` and other values: `last` (default: the later
+        /// one counts), `first`, `error` (the run fails), or `max(name)`: the one with the largest measure. Equal
+        /// rows are kept once in any case.
+        on_duplicate: At<String>,
         /// When to run.
         schedule: At<Schedule>,
         /// What one run may cost. Reaching a limit ends the run as `partial`, never silently.
         limits: At<Limits>,
         /// Saved answers and the records that they must give.
         test: At<TestDoc>,
+    }
+}
+
+/// One condition, or several of which one is enough.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Where {
+    One(String),
+    Any(AnyOf),
+}
+
+document! {
+    /// Conditions of which one is enough.
+    pub struct AnyOf {
+        /// The conditions.
+        #[schemars(required)]
+        any: Vec<At<String>>,
+    }
+}
+
+impl Where {
+    /// The conditions; `place` is where a single one stands.
+    pub fn texts(&self, place: Place) -> Vec<At<String>> {
+        match self {
+            Self::One(text) => vec![At { value: text.clone(), place }],
+            Self::Any(doc) => doc.any.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Read for Where {
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        match &node.value {
+            Value::Map(_) => AnyOf::read(node, problems).map(Self::Any),
+            _ => String::read(node, problems).map(Self::One),
+        }
+    }
+}
+
+impl JsonSchema for Where {
+    fn schema_name() -> Cow<'static, str> {
+        "Where".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let any = generator.subschema_for::<AnyOf>();
+        json_schema!({ "description": "A condition.", "anyOf": [{ "type": "string" }, any] })
     }
 }
 

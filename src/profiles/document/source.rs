@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::super::duration::Step;
+use super::super::duration::{Duration, Step};
 use super::super::node::{At, Entries, Node, Read, Value, document, mismatch, words};
 use super::super::problem::Problem;
 use super::super::scalar::{Scalar, Scalars};
@@ -29,7 +29,17 @@ document! {
         /// Sign-in: `none`, or the name of a secret and where it goes. A profile never holds the secret itself.
         auth: At<Auth>,
         /// Form of the answers. Default `json`.
-        format: Format,
+        format: At<Format>,
+        /// How a csv answer is written.
+        csv: At<Csv>,
+        /// How an answer in columns is written.
+        columns: At<ColumnsDoc>,
+        /// `gzip`: the answer is a gzip file. (What HTTP compresses is unpacked without saying so.)
+        compression: Compression,
+        /// The answer is a zip file; `{zip: stops.txt}` names the file in it that is read.
+        archive: At<Archive>,
+        /// Asks only for what is new since the last run.
+        cursor: At<Cursor>,
         /// Parameter sets; the request is made once for each: a list of maps, or a map of lists (every combination).
         for_each: At<ForEach>,
         /// Time windows; the request is made once for each.
@@ -65,6 +75,156 @@ words! {
 words! {
     pub enum Format {
         Json "json",
+        /// One JSON value on each line.
+        Ndjson "ndjson",
+        /// Lines of values with a separator between them (RFC 4180).
+        Csv "csv",
+        /// Lines of values with white space between them, or in columns of fixed width.
+        Columns "columns",
+        /// XML as a tree: `$` is the root element, an attribute is `@name`, text is `#text`, child elements are always
+        /// lists, prefixes of namespaces are dropped.
+        Xml "xml",
+    }
+}
+
+words! {
+    pub enum Compression {
+        None "none",
+        Gzip "gzip",
+    }
+}
+
+document! {
+    /// A file that holds files.
+    pub struct Archive {
+        /// Name of the file in the zip that is read; a `*` stands for anything: `"API_*.csv"`.
+        #[schemars(required)]
+        zip: At<String>,
+    }
+}
+
+document! {
+    /// How a csv answer is written. Its rows are a table: fields name the columns.
+    pub struct Csv {
+        /// What stands between the values, one character. Default a comma.
+        delimiter: At<String>,
+        /// What stands around values that hold a delimiter, one character; `""`: nothing does. Default `"`.
+        quote: At<String>,
+        /// Lines before the header that are passed over.
+        skip_lines: u64,
+        /// Lines that begin with this character are passed over.
+        comment: At<String>,
+        /// `first` (default): the first line names the columns. `none`: they are named `0`, `1`, … A list: their names.
+        header: At<LineHeader>,
+        /// Lines behind the header that are passed over, such as a line of units.
+        after_header: u64,
+    }
+}
+
+document! {
+    /// How an answer in columns is written. Its rows are a table: fields name the columns.
+    pub struct ColumnsDoc {
+        /// Columns of fixed width: the first and the last character of each, counted from 1: `{ID: [1, 11]}`. Such an
+        /// answer has no header. Left out: white space separates the values.
+        fixed: At<Entries<At<Span>>>,
+        /// Lines before the header that are passed over.
+        skip_lines: u64,
+        /// Lines that begin with this are passed over; a header that begins with it is read all the same, without it.
+        comment: At<String>,
+        /// `first` (default): the first line names the columns. `none`: they are named `0`, `1`, … A list: their names.
+        header: At<LineHeader>,
+        /// Lines behind the header that are passed over, such as a line of units.
+        after_header: u64,
+    }
+}
+
+/// Where the names of columns come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LineHeader {
+    First,
+    None,
+    Names(Vec<At<String>>),
+}
+
+impl Read for LineHeader {
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        match &node.value {
+            Value::Text(word) if word == "first" => Some(Self::First),
+            Value::Text(word) if word == "none" => Some(Self::None),
+            Value::List(_) => Vec::read(node, problems).map(Self::Names),
+            _ => {
+                mismatch(node, "first, none or a list of names", problems);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for LineHeader {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "LineHeader".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "enum": ["first", "none"] }, { "type": "array", "items": { "type": "string" } }] })
+    }
+}
+
+/// First and last character, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub first: usize,
+    pub last: usize,
+}
+
+impl Read for Span {
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        if let Value::List(items) = &node.value
+            && let [first, last] = items.as_slice()
+            && let (Value::Integer(first @ 1..=10_000), Value::Integer(last @ 1..=10_000)) = (&first.value, &last.value)
+            && first <= last
+        {
+            return Some(Self { first: usize::try_from(*first).ok()?, last: usize::try_from(*last).ok()? });
+        }
+        mismatch(node, "the first and the last character of the column, such as [1, 11]", problems);
+        None
+    }
+}
+
+impl JsonSchema for Span {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "items": { "type": "integer", "minimum": 1, "maximum": 10000 },
+            "minItems": 2, "maxItems": 2 })
+    }
+}
+
+document! {
+    /// Where the last run stopped: the largest value that was seen is what the next run asks from. It moves on only
+    /// after a run that read everything and whose records are safe.
+    pub struct Cursor {
+        /// Path of the value in a row, such as `properties.updated`.
+        #[schemars(required)]
+        field: At<String>,
+        /// Query parameter that takes the value. Left out: a text of the request holds `{cursor}` or
+        /// `{cursor:%Y-%m-%d}`.
+        param: At<String>,
+        /// How the field writes it, as `in` of `time` does: `iso` (default), `epoch_s`, `epoch_ms`, a pattern of
+        /// strftime; or `number`. A time without a zone is UTC.
+        format: At<String>,
+        /// How the parameter wants it; default as `format` (`iso`: RFC 3339).
+        send: At<String>,
+        /// So much earlier than the largest value is asked from, for what the source adds late: `P1D`.
+        lookback: At<Duration>,
+        /// The value of the first run. Left out: the first run asks without the parameter.
+        start: At<Scalar>,
     }
 }
 
@@ -242,17 +402,19 @@ document! {
         /// How pages are asked for.
         #[schemars(required)]
         kind: PagingKind,
-        /// Query parameter that takes the page number, the offset or the token.
+        /// Query parameter that takes the page number, the offset or the token; a JSON Pointer such as `/page` puts it
+        /// into the JSON body.
         param: At<String>,
         /// Number of the first page, or the first offset. Default: 1 for `page`, 0 for `offset`.
         first: At<u64>,
-        /// Query parameter that takes the page size.
+        /// Query parameter (or JSON Pointer into the body) that takes the page size.
         size_param: At<String>,
         /// Rows to ask for in one page.
         size: At<u64>,
         /// What an `offset` grows by: `size` (default) or the rows `received`.
         step: OffsetStep,
-        /// Path of the next URL (absolute, relative, or a query fragment `&page=2`), or of the token.
+        /// Path of the next URL (absolute, relative, or a query fragment `&page=2`), of the token, or of the object whose
+        /// members become parameters.
         next: At<String>,
         /// The token of the first page, such as `*`, where the source wants one.
         start: At<Scalar>,
@@ -274,6 +436,8 @@ words! {
         Offset "offset",
         /// A token that the answer gives.
         Token "token",
+        /// An object that the answer gives: each of its members becomes a query parameter.
+        Keyset "keyset",
         /// A URL that the answer gives.
         Next "next",
         /// The `Link` header, rel="next" (RFC 8288).

@@ -6,7 +6,7 @@ mod columns;
 use super::cell::Cell;
 use super::scan::{JsonError, MAX_DEPTH, Scanner, Text, Token};
 use super::strings::unescape;
-use crate::profiles::plan::{Level, LevelKind, Mapping, NodeId, ShapeNode, Slot};
+use crate::profiles::plan::{Keys, Level, LevelKind, NodeId, Places, ShapeNode, Slot};
 
 /// Why an answer cannot be read along the mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,31 +80,37 @@ struct Deferred {
 
 /// The columns of a table, or the arrays of a zip.
 #[derive(Debug, Clone, Copy)]
-struct Column {
+struct Column<'a> {
     slot: Option<Slot>,
     offset: usize,
+    /// What stands for the column's name, where its cells become rows.
+    key: Option<Cell<'a>>,
 }
 
-pub struct Walker<'a, 'p> {
+pub struct Walker<'a, 'p: 'a> {
     scanner: Scanner<'a>,
-    mapping: &'p Mapping,
+    places: &'p Places,
     frames: Vec<Frame>,
     deferred: Vec<Deferred>,
-    columns: Vec<Column>,
+    columns: Vec<Column<'a>>,
     /// The container of the outermost rows was there.
     found: bool,
     /// Instead of the rows there was something else.
     misplaced: Option<WalkError>,
     single_done: bool,
     started: bool,
+    /// Elements of the outermost rows.
+    outer_rows: u64,
+    /// Cells of a table's row that become rows of their own, the next one at the end.
+    wide: Vec<(Cell<'a>, Cell<'a>)>,
 }
 
 impl<'a, 'p> Walker<'a, 'p> {
     /// Starts at the beginning of `text`.
-    pub fn new(text: &'a str, mapping: &'p Mapping) -> Self {
+    pub fn new(text: &'a str, places: &'p Places) -> Self {
         Self {
             scanner: Scanner::new(text),
-            mapping,
+            places,
             frames: Vec::with_capacity(16),
             deferred: Vec::new(),
             columns: Vec::new(),
@@ -112,7 +118,14 @@ impl<'a, 'p> Walker<'a, 'p> {
             misplaced: None,
             single_done: false,
             started: false,
+            outer_rows: 0,
+            wide: Vec::new(),
         }
+    }
+
+    /// Elements of the outermost list of rows that were passed.
+    pub fn outer_rows(&self) -> u64 {
+        self.outer_rows
     }
 
     /// Why there are no rows, after the last one: the place is not there, or is not what it should be.
@@ -120,7 +133,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         if self.found || self.misplaced.is_some() {
             return self.misplaced.clone();
         }
-        let path = self.mapping.levels.first().map_or("$", |level| level.path.as_str());
+        let path = self.places.levels.first().map_or("$", |level| level.path.as_str());
         Some(WalkError::Shape { offset: 0, message: format!("there are no rows at {path}") })
     }
 
@@ -150,7 +163,7 @@ impl<'a, 'p> Walker<'a, 'p> {
             Kind::Element { level } => {
                 if !self.take_deferred(Some(level))? {
                     self.frames.pop();
-                    return Ok(usize::from(level) + 1 == self.mapping.levels.len());
+                    return Ok(usize::from(level) + 1 == self.places.levels.len());
                 }
             }
             Kind::Return { offset } => {
@@ -168,7 +181,7 @@ impl<'a, 'p> Walker<'a, 'p> {
 
     /// The one row of a single value comes when all of the answer is read.
     fn document_end(&mut self) -> Result<bool> {
-        let single = self.mapping.levels.first().is_some_and(|level| matches!(level.kind, LevelKind::Single));
+        let single = self.places.levels.first().is_some_and(|level| matches!(level.kind, LevelKind::Single));
         if single && self.found && !self.single_done {
             self.single_done = true;
             return Ok(true);
@@ -188,11 +201,11 @@ impl<'a, 'p> Walker<'a, 'p> {
     }
 
     fn node(&self, id: NodeId) -> &'p ShapeNode {
-        &self.mapping.shape.nodes[id as usize]
+        &self.places.shape.nodes[id as usize]
     }
 
     fn level(&self, level: u16) -> &'p Level {
-        &self.mapping.levels[usize::from(level)]
+        &self.places.levels[usize::from(level)]
     }
 
     fn shape<T>(&self, message: String) -> Result<T> {
@@ -237,6 +250,9 @@ impl<'a, 'p> Walker<'a, 'p> {
         };
         if is_rows {
             self.found = true;
+            if token == Token::Object && !self.node(id).members.is_empty() {
+                return self.rows_behind_members(id, level);
+            }
             return self.begin_rows(level, token == Token::Object, cells);
         }
         match token {
@@ -252,6 +268,13 @@ impl<'a, 'p> Walker<'a, 'p> {
             Token::Object | Token::Array => Ok(self.scanner.skip_rest(token == Token::Object)?),
             _ => Ok(()),
         }
+    }
+
+    /// A map whose members are rows, some of which are wanted by name too: those first.
+    fn rows_behind_members(&mut self, id: NodeId, level: u16) -> Result<()> {
+        let start = self.scanner.offset();
+        self.deferred.push(Deferred { parent: level.checked_sub(1), level, start });
+        self.push(Kind::Object { node: id, seen: 0, expect: 0 })
     }
 
     /// Remembers that something else stands where the rows should be; the answer may say why further on.
@@ -330,7 +353,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         let id = *node;
         let Some(key) = self.scanner.next_key(*first)? else { return self.close(id, cells) };
         *first = false;
-        let members = &self.mapping.shape.nodes[id as usize].members;
+        let members = &self.places.shape.nodes[id as usize].members;
         let Some(at) = member(members, key, *expect)? else { return Ok(self.scanner.skip_value()?) };
         *expect = at + 1;
         let bit = 1_u64.checked_shl(u32::try_from(at).unwrap_or(64)).unwrap_or(0);
@@ -359,7 +382,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         top.first = false;
         let index = top.index;
         top.index = index.saturating_add(1);
-        let elements = &self.mapping.shape.nodes[id as usize].elements;
+        let elements = &self.places.shape.nodes[id as usize].elements;
         match elements.iter().find(|(number, _)| *number == index) {
             Some((_, child)) => self.enter(*child, cells),
             None => Ok(self.scanner.skip_value()?),
@@ -368,15 +391,15 @@ impl<'a, 'p> Walker<'a, 'p> {
 
     /// Goes to the next element of a level.
     fn rows(&mut self, level: u16, cells: &mut [Cell<'a>]) -> Result<()> {
-        let plan = &self.mapping.levels[usize::from(level)];
+        let plan = &self.places.levels[usize::from(level)];
         let Some(top) = self.frames.last_mut() else { return Ok(()) };
         let first = std::mem::replace(&mut top.first, false);
-        let more = match plan.kind {
-            LevelKind::Entries { key } => match self.scanner.next_key(first)? {
+        let more = match &plan.kind {
+            LevelKind::Entries { key, keys } => match self.next_entry(first, keys)? {
                 Some(text) => {
                     clear(&plan.slots, cells);
                     if let Some(slot) = key {
-                        cells[usize::from(slot)] = text.into();
+                        cells[usize::from(*slot)] = text;
                     }
                     true
                 }
@@ -391,8 +414,35 @@ impl<'a, 'p> Walker<'a, 'p> {
             self.frames.pop();
             return Ok(());
         }
+        self.outer_rows += u64::from(level == 0);
         self.push(Kind::Element { level })?;
         self.enter(plan.element, cells)
+    }
+
+    /// The key of the next member that makes a row.
+    fn next_entry(&mut self, first: bool, keys: &'p Keys) -> Result<Option<Cell<'a>>> {
+        let mut first = first;
+        while let Some(key) = self.scanner.next_key(first)? {
+            if let Some(cell) = accepted(keys, key.into()) {
+                return Ok(Some(cell));
+            }
+            first = false;
+            self.scanner.skip_value()?;
+        }
+        Ok(None)
+    }
+}
+
+/// What stands for a name that makes a row; `None` where it makes none.
+pub fn accepted<'a, 'p: 'a>(keys: &'p Keys, name: Cell<'a>) -> Option<Cell<'a>> {
+    match keys {
+        Keys::All => Some(name),
+        Keys::Named(named) => {
+            let text = name.text()?;
+            let at = named.binary_search_by(|(column, _)| (**column).cmp(&text)).ok()?;
+            Some(Cell::Text(&named[at].1))
+        }
+        Keys::Matching(pattern) => pattern.is_match(&name.text()?).then_some(name),
     }
 }
 

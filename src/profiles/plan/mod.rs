@@ -7,12 +7,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+mod decoding;
+mod field;
+mod shape;
+
 use super::document::Document;
 pub use super::document::fields::{Grain, Otherwise};
+pub use super::document::rows::CubeForm;
 pub use super::document::source::{Inclusive, Method, OffsetStep, SecretPlace};
 use super::path::Segment;
 pub use super::scalar::Scalar;
 pub use super::template::{Hole, Part, Template};
+pub use super::units::{Conversion, Unit};
+pub use decoding::*;
+pub use field::*;
+pub use shape::*;
 
 /// Index into the array of values of a row.
 pub type Slot = u16;
@@ -36,6 +45,10 @@ pub struct Plan {
     pub window: Option<Window>,
     pub paging: Option<Paging>,
     pub empty_on: Vec<u16>,
+    pub decoding: Decoding,
+    pub cursor: Option<Cursor>,
+    /// What becomes of records with one key.
+    pub duplicates: Duplicates,
     pub limits: Limits,
     pub mapping: MappingPlan,
 }
@@ -72,6 +85,33 @@ pub struct Request {
     pub body: Body,
     pub auth: Option<Auth>,
     pub user_agent: Option<String>,
+}
+
+impl Request {
+    /// Whether a text of the request holds `{cursor}`.
+    pub fn names_cursor(&self) -> bool {
+        let named = |template: &Template| template.holes().any(|hole| hole.name == "cursor");
+        let listed = |pairs: &[(String, Vec<Template>)]| pairs.iter().any(|(_, values)| values.iter().any(named));
+        let body = match &self.body {
+            Body::None => false,
+            Body::Json(json) => json.names_cursor(),
+            Body::Form(pairs) => listed(pairs),
+            Body::Text(text) => named(text),
+        };
+        body || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
+    }
+}
+
+impl JsonTemplate {
+    fn names_cursor(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Typed(hole) => hole.name == "cursor",
+            Self::Text(text) => text.holes().any(|hole| hole.name == "cursor"),
+            Self::List(items) => items.iter().any(Self::names_cursor),
+            Self::Map(members) => members.iter().any(|(_, value)| value.names_cursor()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -136,8 +176,19 @@ pub enum PagingKind {
     Page { param: String, first: u64 },
     Offset { param: String, first: u64, step: OffsetStep },
     Token { param: String, start: Option<String> },
+    Keyset,
     Next,
     Link,
+}
+
+impl PagingKind {
+    /// The parameter that moves on, where there is one.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::Page { param, .. } | Self::Offset { param, .. } | Self::Token { param, .. } => Some(param),
+            Self::Keyset | Self::Next | Self::Link => None,
+        }
+    }
 }
 
 /// The part of the plan that depends on the answer's shape.
@@ -169,14 +220,18 @@ pub enum FoundKind {
 /// From an answer to records.
 #[derive(Debug)]
 pub struct Mapping {
-    /// Number of slots.
-    pub slots: usize,
-    pub shape: Shape,
-    /// From the outside in; the elements of the last one are the rows.
-    pub levels: Vec<Level>,
+    pub places: Places,
+    /// What is done to the document before its rows are walked.
+    pub prepare: Prepare,
+    pub pivot: Option<Pivot>,
+    pub lookups: Vec<Lookup>,
+    /// Headers of the answer, lower case, and their slots.
+    pub headers: Vec<(String, Slot)>,
+    /// The slot of the cursor's value.
+    pub cursor: Option<Slot>,
     /// Slots of places in the document outside the rows.
     pub document_slots: Vec<Slot>,
-    pub conditions: Vec<Condition>,
+    pub conditions: Vec<Rule>,
     pub record: Record,
     pub policy: Policy,
     pub stop: Stop,
@@ -184,154 +239,12 @@ pub struct Mapping {
     pub next: Option<Slot>,
 }
 
-/// The places of an answer that are wanted; all others are skipped.
-#[derive(Debug, Default)]
-pub struct Shape {
-    /// The first node is the document.
-    pub nodes: Vec<ShapeNode>,
-}
-
-#[derive(Debug, Default, Clone)]
-pub struct ShapeNode {
-    /// Keep the value here.
-    pub slot: Option<Slot>,
-    pub members: Vec<(Box<str>, NodeId)>,
-    pub elements: Vec<(u32, NodeId)>,
-    /// The value here holds the rows of this level.
-    pub level: Option<u16>,
-}
-
-impl ShapeNode {
-    /// Whether anything inside the value is wanted.
-    pub fn has_inside(&self) -> bool {
-        !self.members.is_empty() || !self.elements.is_empty()
-    }
-}
-
+/// What a row must meet: any of these.
 #[derive(Debug)]
-pub struct Level {
-    pub kind: LevelKind,
-    /// The node of one element.
-    pub element: NodeId,
-    /// Path of the container, for messages.
-    pub path: String,
-    /// Slots of this level; emptied at each element.
-    pub slots: Vec<Slot>,
-    /// Slots of the enclosing level (or the document) that rows use: must be filled before the rows are read.
-    pub needs: Vec<Slot>,
-}
-
-#[derive(Debug)]
-pub enum LevelKind {
-    /// Elements of an array.
-    Each,
-    /// Members of a map, the key into a slot.
-    Entries { key: Option<Slot> },
-    /// Rows of an array of arrays whose first row names the columns.
-    Table { columns: Vec<(Box<str>, Slot)> },
-    /// Parallel arrays in an object.
-    Zip { columns: Vec<(Box<str>, Slot)> },
-    /// The value itself.
-    Single,
-}
-
-/// How a record is made of slots.
-#[derive(Debug)]
-pub struct Record {
-    pub fields: Vec<Field>,
-    /// Members sorted as canonical JSON wants them.
-    pub dims: Vec<Member>,
-    pub measures: Vec<Member>,
-}
-
-/// A member of the record's dims or measures.
-#[derive(Debug)]
-pub struct Member {
-    /// `"name":`, ready to be written.
-    pub prefix: Box<[u8]>,
-    pub content: Content,
-}
-
-#[derive(Debug)]
-pub enum Content {
-    /// Index into [`Record::fields`].
-    Field(u16),
-    Object(Vec<Member>),
-}
-
-#[derive(Debug)]
-pub struct Field {
-    /// Full name, such as `dims.geo.name`.
-    pub name: String,
-    pub source: Source,
-    /// Without it a row gives no record.
-    pub in_key: bool,
-    pub trim: bool,
-    pub missing: Missing,
-    pub map: Option<Map>,
-    pub kind: Kind,
-}
-
-#[derive(Debug)]
-pub enum Source {
-    Slot(Slot),
-    Fixed(Scalar),
-    Template(Vec<Piece>),
-    FirstOf(Vec<Slot>),
-}
-
-#[derive(Debug)]
-pub enum Piece {
-    Text(Box<str>),
-    Slot(Slot),
-}
-
-#[derive(Debug)]
-pub enum Kind {
-    Text { pad: Option<(usize, char)> },
-    Number { multiply: Option<f64> },
-    Time(Time),
-}
-
-/// Values that mean "no value".
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct Missing {
-    /// Those that are no numbers.
-    pub texts: Vec<Box<str>>,
-    /// Those that are, however they are written.
-    pub numbers: Vec<f64>,
-}
-
-#[derive(Debug)]
-pub struct Map {
-    /// Sorted by the first.
-    pub entries: Vec<(Box<str>, Option<Box<str>>)>,
-    pub otherwise: Otherwise,
-}
-
-#[derive(Debug)]
-pub struct Time {
-    pub form: TimeForm,
-    pub grain: Grain,
-    pub zone: Zone,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TimeForm {
-    Iso,
-    EpochSeconds,
-    EpochMilliseconds,
-    Pattern(String),
-}
-
-/// The zone of a time that names none.
-#[derive(Debug)]
-pub enum Zone {
-    /// Not said: such a time is refused where the grain is an instant.
-    Unsaid,
-    Named(jiff::tz::TimeZone),
-    /// Seconds ahead of UTC, in a slot.
-    Offset(Slot),
+pub struct Rule {
+    pub any: Vec<Condition>,
+    /// For messages.
+    pub text: String,
 }
 
 /// A comparison of a slot with fixed values.

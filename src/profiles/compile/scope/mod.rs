@@ -1,16 +1,20 @@
 //! Names to slots: everything a row can see, and the shape of the places that are wanted from an answer.
 
+mod names;
+
 use crate::profiles::nearest::nearest;
 use crate::profiles::node::list;
 use crate::profiles::path::{Origin, Path, Segment};
 use crate::profiles::plan::{
-    FIRST_PARAM, Found, Level, LevelKind, NodeId, Shape, ShapeNode, Slot, WINDOW_END, WINDOW_START,
+    CubeColumn, FIRST_PARAM, Found, Keys, Level, LevelKind, NodeId, Places, Shape, ShapeNode, Slot, Unpivot,
 };
 
 /// A row may use at most this many places.
 const MAX_SLOTS: usize = 1_000;
 /// First names that do not mean a place in the row.
-pub const RESERVED: [&str; 3] = ["doc", "param", "window"];
+pub const RESERVED: [&str; 4] = ["doc", "header", "param", "window"];
+/// Answers have fewer headers than this.
+const MAX_HEADERS: usize = 50;
 
 pub struct Scope<'p> {
     params: &'p [String],
@@ -21,14 +25,43 @@ pub struct Scope<'p> {
     document_slots: Vec<Slot>,
     used_by_rows: Vec<Slot>,
     found: Option<&'p Found>,
-    /// Names of the cells of a row, where the profile gives them.
-    columns: Vec<String>,
+    cells: Cells,
+    headers: Vec<(String, Slot)>,
+    /// Where the document's own places begin, and those of its rows: apart where the document is prepared.
+    document_root: NodeId,
+    rows_root: NodeId,
+    pivot: Option<PivotScope>,
+}
+
+/// What the cells of a row that is an array are called.
+enum Cells {
+    Unnamed,
+    Named(Vec<String>),
+    /// Those of a cube, as fields ask for them.
+    Cube(Vec<CubeColumn>),
+}
+
+/// Names after a pivot: what the rows have in common, and what was measured.
+struct PivotScope {
+    by: Vec<(Path, Slot)>,
+    columns: Vec<(Box<str>, Slot)>,
+}
+
+/// What a finished scope gives.
+pub struct Finished {
+    pub places: Places,
+    pub document_slots: Vec<Slot>,
+    pub headers: Vec<(String, Slot)>,
+    pub cube: Vec<CubeColumn>,
+    pub pivot: Vec<(Box<str>, Slot)>,
 }
 
 /// A level while its slots are still being found.
 struct LevelScope {
     name: Option<String>,
     level: Level,
+    /// Names of key and value, where it makes rows of columns.
+    unpivot: Option<(String, String)>,
 }
 
 impl<'p> Scope<'p> {
@@ -42,8 +75,19 @@ impl<'p> Scope<'p> {
             document_slots: Vec::new(),
             used_by_rows: Vec::new(),
             found,
-            columns: Vec::new(),
+            cells: Cells::Unnamed,
+            headers: Vec::new(),
+            document_root: 0,
+            rows_root: 0,
+            pivot: None,
         }
+    }
+
+    /// The document will be `[document, rows]`. To be called before anything is named.
+    pub fn prepare(&mut self) -> Result<(), String> {
+        self.document_root = self.element(0, 0)?;
+        self.rows_root = self.element(0, 1)?;
+        Ok(())
     }
 
     /// Adds the rows at `path` below the innermost level (or the document). `[*]` inside the path makes levels of
@@ -62,7 +106,7 @@ impl<'p> Scope<'p> {
 
     fn add_level(&mut self, name: Option<&str>, path: &[Segment], kind: LevelKind) -> Result<(), String> {
         let index = u16::try_from(self.levels.len()).ok().filter(|index| *index < 16).ok_or("more than 16 levels")?;
-        let parent = self.levels.last().map_or(0, |outer| outer.level.element);
+        let parent = self.levels.last().map_or(self.rows_root, |outer| outer.level.element);
         if self.levels.last().is_some_and(|outer| !nests(&outer.level.kind)) {
             return Err("only elements of arrays and members of maps can hold more rows".into());
         }
@@ -71,8 +115,27 @@ impl<'p> Scope<'p> {
         let element = if matches!(kind, LevelKind::Single) { container } else { self.new_node()? };
         let path = Path { origin: Origin::Document, segments: path.to_vec() }.to_string();
         let level = Level { kind, element, path, slots: Vec::new(), needs: Vec::new() };
-        self.levels.push(LevelScope { name: name.map(str::to_owned), level });
+        self.levels.push(LevelScope { name: name.map(str::to_owned), level, unpivot: None });
         Ok(())
+    }
+
+    /// Makes a row of each of the columns `keys` of a row.
+    pub fn unpivot(&mut self, keys: Keys, key: &str, value: &str) -> Result<(), String> {
+        let innermost = self.innermost()?;
+        match &mut self.levels[innermost].level.kind {
+            LevelKind::Table { unpivot, .. } => *unpivot = Some(Unpivot { keys, key: None, value: None }),
+            LevelKind::Each => self.add_level(None, &[], LevelKind::Entries { key: None, keys })?,
+            _ => return Err("unpivot goes with each, a table with a header, csv and columns".into()),
+        }
+        if let Some(level) = self.levels.last_mut() {
+            level.unpivot = Some((key.to_owned(), value.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// From here on paths name what the rows have in common, and the columns that `pivot` makes.
+    pub fn begin_pivot(&mut self, by: Vec<(Path, Slot)>) {
+        self.pivot = Some(PivotScope { by, columns: Vec::new() });
     }
 
     /// The names of the steps.
@@ -86,9 +149,16 @@ impl<'p> Scope<'p> {
 
     /// Names the cells of the rows, which are arrays without a header.
     pub fn name_columns<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Result<(), String> {
-        self.columns = names.map(str::to_owned).collect();
-        let twice = self.columns.iter().enumerate().find(|(index, name)| self.columns[..*index].contains(name));
-        twice.map_or(Ok(()), |(_, name)| Err(format!("two columns are named {name:?}")))
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        let twice = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
+        let result = twice.map_or(Ok(()), |(_, name)| Err(format!("two columns are named {name:?}")));
+        self.cells = Cells::Named(names);
+        result
+    }
+
+    /// The rows are cells of a cube.
+    pub fn name_cube(&mut self) {
+        self.cells = Cells::Cube(Vec::new());
     }
 
     /// The slot of a path that a row uses.
@@ -102,43 +172,12 @@ impl<'p> Scope<'p> {
 
     /// The slot of a path from the root of the answer, for what is judged once an answer.
     pub fn document_slot(&mut self, segments: &[Segment]) -> Result<Slot, String> {
-        let node = self.descend(0, segments)?;
+        let node = self.descend(self.document_root, segments)?;
         let slot = self.slot_at(node)?;
         if !self.document_slots.contains(&slot) {
             self.document_slots.push(slot);
         }
         Ok(slot)
-    }
-
-    fn locate(&mut self, path: &Path) -> Result<Slot, String> {
-        let rest = path.segments.get(1..).unwrap_or_default();
-        match (path.origin, path.first_name()) {
-            (Origin::Document, _) => self.document_slot(&path.segments),
-            (Origin::Row, _) => self.level_slot(self.innermost()?, &path.segments),
-            (Origin::Open, Some("doc")) => self.document_slot(rest),
-            (Origin::Open, Some("param")) => self.param_slot(rest),
-            (Origin::Open, Some("window")) => self.window_slot(rest),
-            (Origin::Open, first) => {
-                let named = |level: &LevelScope| level.name.is_some() && level.name.as_deref() == first;
-                match self.levels.iter().position(named) {
-                    Some(level) => self.level_slot(level, rest),
-                    None => self.open_slot(&path.segments),
-                }
-            }
-        }
-    }
-
-    /// A path without a mark: in the row, unless the answer's shape showed that it lies outside.
-    fn open_slot(&mut self, segments: &[Segment]) -> Result<Slot, String> {
-        let level = self.innermost()?;
-        let Some(found) = self.found else { return self.level_slot(level, segments) };
-        if found.outside.iter().any(|outside| outside == segments) {
-            return self.document_slot(segments);
-        }
-        match segments.strip_prefix(found.under.as_slice()) {
-            Some(inside) if !inside.is_empty() => self.level_slot(level, inside),
-            _ => self.level_slot(level, segments),
-        }
     }
 
     fn innermost(&self) -> Result<usize, String> {
@@ -151,17 +190,12 @@ impl<'p> Scope<'p> {
             LevelKind::Entries { .. } => self.entry_slot(index, segments),
             LevelKind::Table { .. } | LevelKind::Zip { .. } => self.column_slot(index, segments),
         }?;
-        let own = &mut self.levels[index].level.slots;
-        if !own.contains(&slot) {
-            own.push(slot);
-        }
+        self.own(index, slot);
         Ok(slot)
     }
 
     fn element_slot(&mut self, index: usize, segments: &[Segment]) -> Result<Slot, String> {
-        if let ([Segment::Name(name)], false) = (segments, self.columns.is_empty()) {
-            let column = self.columns.iter().position(|column| column == name);
-            let column = column.ok_or_else(|| unknown_column(name, &self.columns))?;
+        if let Some(column) = self.named_cell(segments)? {
             let column = u32::try_from(column).map_err(|_| "too many columns".to_owned())?;
             let cell = self.element(self.levels[index].level.element, column)?;
             return self.slot_at(cell);
@@ -170,12 +204,31 @@ impl<'p> Scope<'p> {
         self.slot_at(node)
     }
 
+    /// The position of a cell that has a name.
+    fn named_cell(&mut self, segments: &[Segment]) -> Result<Option<usize>, String> {
+        match (&mut self.cells, segments) {
+            (Cells::Named(columns), [Segment::Name(name)]) => {
+                let column = columns.iter().position(|column| column == name);
+                column.map(Some).ok_or_else(|| unknown_column(name, columns))
+            }
+            (Cells::Cube(columns), _) => {
+                let wanted = cube_column(segments)?;
+                let known = columns.iter().position(|column| *column == wanted);
+                Ok(Some(known.unwrap_or_else(|| {
+                    columns.push(wanted);
+                    columns.len() - 1
+                })))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn entry_slot(&mut self, index: usize, segments: &[Segment]) -> Result<Slot, String> {
         match segments {
             [Segment::Name(name)] if name == "key" => {
                 let fresh = self.new_slot()?;
                 match &mut self.levels[index].level.kind {
-                    LevelKind::Entries { key } => Ok(*key.get_or_insert(fresh)),
+                    LevelKind::Entries { key, .. } => Ok(*key.get_or_insert(fresh)),
                     _ => Ok(fresh),
                 }
             }
@@ -185,38 +238,23 @@ impl<'p> Scope<'p> {
     }
 
     fn column_slot(&mut self, index: usize, segments: &[Segment]) -> Result<Slot, String> {
-        let [Segment::Name(name)] = segments else {
-            return Err("a column is named by one name".into());
+        let name = match segments {
+            [Segment::Name(name)] => name.clone(),
+            // The columns of an answer without a header are numbered.
+            [Segment::Index(number)] => number.to_string(),
+            _ => return Err("a column is named by one name".into()),
         };
         let fresh = self.slots;
-        let (LevelKind::Table { columns } | LevelKind::Zip { columns }) = &mut self.levels[index].level.kind else {
+        let (LevelKind::Table { columns, .. } | LevelKind::Zip { columns }) = &mut self.levels[index].level.kind else {
             return Err("there are no columns here".into());
         };
-        if let Some((_, slot)) = columns.iter().find(|(column, _)| **column == **name) {
+        if let Some((_, slot)) = columns.iter().find(|(column, _)| **column == *name) {
             return Ok(*slot);
         }
         let slot = slot_number(fresh)?;
         columns.push((name.as_str().into(), slot));
         self.slots += 1;
         Ok(slot)
-    }
-
-    fn param_slot(&self, rest: &[Segment]) -> Result<Slot, String> {
-        let [Segment::Name(name)] = rest else { return Err("param is followed by one name: param.name".into()) };
-        let index = self.params.iter().position(|param| param == name);
-        let index = index.ok_or_else(|| unknown_param(name, self.params))?;
-        slot_number(usize::from(FIRST_PARAM) + index)
-    }
-
-    fn window_slot(&self, rest: &[Segment]) -> Result<Slot, String> {
-        if !self.has_window {
-            return Err("the source has no window".into());
-        }
-        match rest {
-            [Segment::Name(name)] if name == "start" => Ok(WINDOW_START),
-            [Segment::Name(name)] if name == "end" => Ok(WINDOW_END),
-            _ => Err("window has start and end".into()),
-        }
     }
 
     fn slot_at(&mut self, node: NodeId) -> Result<Slot, String> {
@@ -279,21 +317,35 @@ impl<'p> Scope<'p> {
         &mut self.shape.nodes[index]
     }
 
-    /// The finished parts: number of slots, shape, levels, document slots. The error names rows that other paths
-    /// lead into.
-    pub fn finish(mut self) -> Result<(usize, Shape, Vec<Level>, Vec<Slot>), String> {
+    /// The finished parts. The error names rows that other paths lead into.
+    pub fn finish(mut self) -> Result<Finished, String> {
         let mut outer = self.document_slots.clone();
         let mut levels = Vec::with_capacity(self.levels.len());
         for LevelScope { mut level, .. } in self.levels {
             level.needs = outer.iter().copied().filter(|slot| self.used_by_rows.contains(slot)).collect();
             outer.clone_from(&level.slots);
+            if let LevelKind::Entries { keys: Keys::Named(named), .. }
+            | LevelKind::Table { unpivot: Some(Unpivot { keys: Keys::Named(named), .. }), .. } = &mut level.kind
+            {
+                named.sort();
+            }
             levels.push(level);
         }
         for node in &mut self.shape.nodes {
             check_rows(node, &levels)?;
             node.elements.sort_unstable_by_key(|(number, _)| *number);
         }
-        Ok((self.slots, self.shape, levels, self.document_slots))
+        let cube = match self.cells {
+            Cells::Cube(columns) => columns,
+            _ => Vec::new(),
+        };
+        Ok(Finished {
+            places: Places { slots: self.slots, shape: self.shape, levels },
+            document_slots: self.document_slots,
+            headers: self.headers,
+            cube,
+            pivot: self.pivot.map_or_else(Vec::new, |pivot| pivot.columns),
+        })
     }
 }
 
@@ -302,8 +354,8 @@ fn check_rows(node: &ShapeNode, levels: &[Level]) -> Result<(), String> {
     let Some(level) = node.level.and_then(|index| levels.get(usize::from(index))) else { return Ok(()) };
     let clash = match level.kind {
         LevelKind::Each | LevelKind::Table { .. } => !node.elements.is_empty(),
-        LevelKind::Entries { .. } | LevelKind::Zip { .. } => !node.members.is_empty(),
-        LevelKind::Single => false,
+        LevelKind::Zip { .. } => !node.members.is_empty(),
+        LevelKind::Entries { .. } | LevelKind::Single => false,
     };
     if clash {
         return Err(format!("another path leads into the rows at {}; take it from the row", level.path));
@@ -329,6 +381,17 @@ pub fn unknown_param(name: &str, params: &[String]) -> String {
         (Some(near), _) => format!("there is no parameter {name:?}; did you mean {near:?}?"),
         (None, []) => format!("there is no parameter {name:?}; for_each declares none"),
         (None, names) => format!("there is no parameter {name:?}; for_each declares {}", list(names)),
+    }
+}
+
+/// What a path names in a row of a cube.
+fn cube_column(segments: &[Segment]) -> Result<CubeColumn, String> {
+    match segments {
+        [Segment::Name(name)] if name == "value" => Ok(CubeColumn::Value),
+        [Segment::Name(name)] if name == "status" => Ok(CubeColumn::Status),
+        [Segment::Name(dim), Segment::Name(half)] if half == "code" => Ok(CubeColumn::Code(dim.clone())),
+        [Segment::Name(dim), Segment::Name(half)] if half == "label" => Ok(CubeColumn::Label(dim.clone())),
+        _ => Err("a row of a cube has value, status, and code and label of each dimension, such as geo.code".into()),
     }
 }
 

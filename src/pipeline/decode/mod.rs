@@ -1,0 +1,67 @@
+//! From the bytes of an answer to what its rows are read from: a JSON text, or lines of cells. XML and JSON lines become
+//! JSON text; a step that a walk cannot do in passing (a filter, a cube, joined lists) puts its rows beside the document.
+
+mod columns;
+mod cube;
+mod grid;
+mod join;
+mod lines;
+mod lookup;
+mod sdmx;
+mod select;
+mod stat;
+mod unpack;
+mod xml;
+
+use std::borrow::Cow;
+
+pub use grid::{Grid, GridRows};
+pub use lookup::Tables;
+pub use unpack::unpack;
+
+use super::page::{PageError, text};
+use crate::profiles::plan::{Format, Mapping, Prepare};
+
+/// Rows that are put beside the document, and an XML tree, may take this much memory.
+const MAX_PREPARED_BYTES: usize = 128 << 20;
+
+/// What the rows of an answer are read from.
+#[derive(Debug)]
+pub enum Document<'b> {
+    Json(Cow<'b, str>),
+    Grid(Grid),
+}
+
+/// Decodes the bytes of an answer.
+pub fn decode<'b>(bytes: &'b [u8], format: &Format) -> Result<Document<'b>, PageError> {
+    let text = text(bytes)?;
+    Ok(match format {
+        Format::Json => Document::Json(Cow::Borrowed(text)),
+        Format::Ndjson => Document::Json(Cow::Owned(lines::to_json(text)?)),
+        Format::Xml => Document::Json(Cow::Owned(xml::to_json(text)?)),
+        Format::Csv(plan) => Document::Grid(Grid::read_csv(text, plan)?),
+        Format::Columns(plan) => Document::Grid(columns::read(text, plan)?),
+    })
+}
+
+/// Does what must be done before the rows are walked.
+pub fn prepare<'b>(text: &'b str, mapping: &Mapping) -> Result<Cow<'b, str>, PageError> {
+    let rows = match &mapping.prepare {
+        Prepare::Nothing => return Ok(Cow::Borrowed(text)),
+        Prepare::Select(selector) => select::rows(text, selector)?,
+        Prepare::JoinPairs(join) => join::rows(text, join)?,
+        Prepare::Cube(cube) => cube::rows(text, cube)?,
+    };
+    Ok(Cow::Owned(beside(text, &rows)))
+}
+
+/// `[document, rows]`.
+fn beside(text: &str, rows: &str) -> String {
+    format!("[{},{rows}]", text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Says that the rows of an answer take too much memory.
+fn too_large() -> PageError {
+    let limit = MAX_PREPARED_BYTES >> 20;
+    PageError::Failed(format!("the rows of one answer take more than {limit} MiB; ask for less at once"))
+}
