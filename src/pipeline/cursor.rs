@@ -52,3 +52,23 @@ pub fn value(plan: &Cursor, mapping: &Mapping, cells: &[Cell<'_>]) -> Option<i64
     };
     jiff::tz::Offset::UTC.to_timestamp(date).ok().map(jiff::Timestamp::as_millisecond)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profiles::load;
+
+    #[test]
+    fn a_run_asks_from_the_largest_value_less_the_lookback() {
+        let text = "id: t\nsource:\n  url: https://h/\n  cursor: {field: u, param: since, lookback: P1D, start: 2024-01-01}\nrows: {each: $}\nmeasures: {v: v}\n";
+        let profile = load(text).unwrap_or_else(|problems| panic!("{problems}"));
+        let plan = profile.plan().cursor.as_ref().expect("the profile has a cursor");
+        let first = start(plan, None).expect("the first run has a start");
+        assert_eq!(shown(plan, first, None), "2024-01-01T00:00:00Z");
+        let mark = CursorMark { of: plan.digest, value: first + 3 * 86_400_000 };
+        let next = start(plan, Some(&mark)).expect("the cursor moved");
+        assert_eq!(shown(plan, next, Some("%Y-%m-%d")), "2024-01-03");
+        let other = CursorMark { of: Digest::of(b"another cursor"), ..mark };
+        assert_eq!(start(plan, Some(&other)), Some(first));
+    }
+}

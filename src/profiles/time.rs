@@ -224,8 +224,8 @@ fn late_hour(text: &str, pattern: &str) -> Result<Reading, TimeError> {
         return Ok(match of_pattern(&time)? {
             Reading::Date(date) => Reading::Date(next(date)?),
             Reading::Local(local) => Reading::Local(next(local.date())?.to_datetime(local.time())),
-            Reading::Instant(at) => {
-                let later = at.checked_add(jiff::SignedDuration::from_hours(24));
+            Reading::Instant(instant) => {
+                let later = instant.checked_add(jiff::SignedDuration::from_hours(24));
                 Reading::Instant(later.map_err(|_| TimeError::Unreadable)?)
             }
             other => other,

@@ -50,7 +50,7 @@ impl Compiler<'_> {
             add_missing(&mut missing, &value.value);
         }
         let missing_if = missing_if(full, scope, notes);
-        let missing_from = full.missing_from.as_ref().and_then(|path| slot(path, scope, notes));
+        let missing_from = full.missing_from.as_ref().and_then(|text| slot(text, scope, notes));
         let steps = steps::texts(full, doc.place, self.lookups, notes);
         Some(Field { name, source: source?, in_key, missing, missing_if, missing_from, steps, kind: kind? })
     }

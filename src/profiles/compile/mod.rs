@@ -148,8 +148,8 @@ fn duplicates(document: &Document, mapping: &MappingPlan, notes: &mut Notes) -> 
         MappingPlan::ByShape(_) => {
             // The record does not depend on the shape.
             let stand_in = Found { kind: FoundKind::Each, under: Vec::new(), outside: Vec::new() };
-            let mapping = mapping::mapping(document, &[], Some(&stand_in), &mut Notes::default());
-            mapping.map_or(Duplicates::Last, |mapping| record::duplicates(document, &mapping.record, notes))
+            let compiled = mapping::mapping(document, &[], Some(&stand_in), &mut Notes::default());
+            compiled.map_or(Duplicates::Last, |compiled| record::duplicates(document, &compiled.record, notes))
         }
     }
 }

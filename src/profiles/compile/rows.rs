@@ -126,7 +126,7 @@ pub fn pivot(pivot: &At<PivotDoc>, scope: &mut Scope<'_>, notes: &mut Notes) -> 
     };
     let by: Vec<(Path, plan::Slot)> = by.iter().filter_map(&mut slot).collect();
     let (name, value) = (slot(name)?.1, slot(value)?.1);
-    let slots = by.iter().map(|(_, slot)| *slot).collect();
+    let slots = by.iter().map(|(_, common)| *common).collect();
     scope.begin_pivot(by);
     Some(plan::Pivot { by: slots, name, value, columns: Vec::new() })
 }

@@ -22,8 +22,8 @@ fn in_order<T>(mut placed: Vec<Placed<T>>) -> Vec<T> {
 pub fn texts(doc: &FieldDoc, place: Place, lookups: &[Lookup], notes: &mut Notes) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut flag = |said: &Option<At<bool>>, step: Step| {
-        if let Some(At { value: true, place }) = said {
-            steps.push((*place, step));
+        if let Some(At { value: true, place: stands }) = said {
+            steps.push((*stands, step));
         }
     };
     flag(&doc.trim, Step::Trim);
