@@ -9,7 +9,7 @@ demo:
 # Every test. What lacks a component is said at the end; REQUIRE_ALL=1 makes that a failure.
 test:
 	@rm -f target/skipped.txt
-	cargo test --quiet
+	cargo test --quiet --no-fail-fast
 	@if [ -s target/skipped.txt ]; then echo "skipped for lack of a component:"; sort -u target/skipped.txt; fi
 
 lint:

@@ -1,9 +1,9 @@
 //! The requests that a run would begin with, built and not sent: one for each parameter set and window.
 
+use super::cursor;
 use super::fetch::Asked;
 use super::outcome::Secrets;
 use super::paging::Pager;
-use super::cursor;
 use super::request::{self, Filling};
 use super::window::Windows;
 use crate::profiles::Profile;

@@ -17,6 +17,7 @@ const PASSING: &[&str] = &[
     "registered_ms",
     "last_seen_ms",
     "server_ms",
+    "store_id",
     "clock_skew_ms",
     "revision",
     "report_id",

@@ -277,7 +277,7 @@ fn hostile_answers_are_bounded() {
 
 #[test]
 fn observations_of_the_weather_service_keep_what_is_there() {
-    let text = include_str!("../../../profiles/government/us-nws-observations.yaml");
+    let text = include_str!("../../../profiles/weather/us-nws-observations.yaml");
     let answer = r#"{"type":"FeatureCollection","features":[{"id":"x","properties":{
         "station":"https://api.weather.gov/stations/KSEA","timestamp":"2024-01-15T12:53:00+00:00",
         "temperature":{"unitCode":"wmoUnit:degC","value":7.2,"qualityControl":"V"},
