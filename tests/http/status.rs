@@ -5,7 +5,7 @@ use crate::client::{Api, Topology};
 #[actix_web::test]
 async fn the_status_says_what_is_wrong_and_what_to_do() {
     let api = Api::start(Topology::Together).await;
-    assert!(api.get("/ready").await.status.is_success());
+    ready(&api).await;
     assert_eq!(api.get("/health").await.at("/status"), "ok");
     let status = api.get("/api/status").await;
     let problems = status.at("/problems").to_string();
@@ -32,4 +32,15 @@ async fn metrics_count_routes_not_urls() {
     assert!(metrics.contains(r#"route="/api/profiles/{id}",status="404""#), "{metrics}");
     assert!(!metrics.contains("secret-name"), "{metrics}");
     assert!(metrics.contains("chartly_http_request_seconds_bucket"), "{metrics}");
+}
+
+/// Ready comes a moment after the port: every role answers first.
+async fn ready(api: &Api) {
+    for _ in 0..100 {
+        if api.get("/ready").await.status.is_success() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("not ready within five seconds");
 }

@@ -229,8 +229,10 @@ fn hide_passing(value: &mut Value) {
     }
 }
 
-/// Stamps of the clock, and a request's id in a problem; the number of a run request stays.
+/// Stamps of the clock, a request's id in a problem, the name of a store; the number of a run request stays.
 fn is_passing(name: &str, value: &Value) -> bool {
     let stamp = name.ends_with("_ms") && !SET_MS.contains(&name) && value.as_i64().is_some_and(|ms| ms > 1_000);
-    stamp || (name == "request_id" && value.is_string()) || (PASSING.contains(&name) && !value.is_null())
+    stamp
+        || (matches!(name, "request_id" | "store_id") && value.is_string())
+        || (PASSING.contains(&name) && !value.is_null())
 }
