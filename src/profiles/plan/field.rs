@@ -71,7 +71,7 @@ pub enum Step {
     Upper,
     Lower,
     Map(Map),
-    /// Index into [`Mapping::lookups`].
+    /// Index into `Mapping::lookups`.
     Lookup(u16, Otherwise),
     /// Width and what fills it.
     Pad(usize, char),
