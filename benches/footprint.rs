@@ -1,7 +1,7 @@
 //! What a node and a drone cost when nothing happens: memory, time to ready.
 //! `cargo bench --bench footprint` prints medians.
 
-#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! Durable ingest over HTTP against raw SQLite with the same records, layout and durability, in turn in one run.
 //! `cargo bench --bench ingest_http [-- ROUNDS RECORDS]` prints medians and the ratio.
 
-#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -2,7 +2,7 @@
 //! run: `cargo bench --bench ingest_store -- [RECORDS] [ROUNDS]`. The ways run in turn in every round; medians and the
 //! ratio to the raw way are printed. Nothing but the store (or SQLite) is timed: records are canonical and hashed.
 
-#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -10,7 +10,7 @@ pub fn words(name: &str) -> Vec<String> {
             words.push(String::new());
         }
         if next.is_alphanumeric() {
-            words.last_mut().expect("there is one").extend(next.to_lowercase());
+            words.last_mut().expect("a word was begun before it is extended").extend(next.to_lowercase());
         }
         before = next;
     }
