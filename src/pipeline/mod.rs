@@ -6,6 +6,7 @@ mod decode;
 pub mod fetch;
 mod fields;
 mod json;
+mod judge;
 mod outbox;
 mod outcome;
 mod page;

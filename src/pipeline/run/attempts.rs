@@ -1,0 +1,151 @@
+//! One page, asked for until it counts or fails: what is worth another try, after which pause, and what the last run
+//! knows of the answer.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+use super::listing::Chain;
+use super::{End, Flow, Run};
+use crate::domain::digest::Digest;
+use crate::pipeline::fetch::{Answer, FetchError};
+use crate::pipeline::judge::{self, Verdict};
+use crate::pipeline::outcome::Validators;
+use crate::pipeline::page::{Given, PageError, PageResult};
+use crate::pipeline::request::{Outgoing, shown};
+
+impl Run<'_> {
+    /// Fetches a page until it counts, or fails.
+    pub(super) async fn page(&mut self, request: &Outgoing, given: &Given, chain: &mut Chain) -> Flow<PageResult> {
+        let digest = request.digest();
+        if !chain.asked.insert(digest.key()) {
+            let message =
+                format!("the request to {} came up twice in one run; paging does not move on", shown(&request.url));
+            return Err(End::failed(message));
+        }
+        let validators = self.usable_validators(&digest);
+        let attempts = self.fetcher.settings().max_attempts.max(1);
+        let mut attempt = 1;
+        loop {
+            self.check_time(Duration::ZERO)?;
+            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, chain).await {
+                Ok(page) => return Ok(page),
+                Err(Trouble::End(End::Failed { message, not_before_ms })) => {
+                    let message = self.in_words(request, &message, 1);
+                    return Err(End::Failed { message, not_before_ms });
+                }
+                Err(Trouble::End(end)) => return Err(end),
+                Err(Trouble::Again { reason, pause }) => (reason, pause),
+            };
+            let max_pause = self.fetcher.settings().max_pause;
+            if attempt >= attempts || pause.is_some_and(|pause| pause > max_pause) {
+                let not_before_ms = pause.map(|pause| self.now_ms().saturating_add(millis(pause)));
+                return Err(End::Failed { message: self.in_words(request, &reason, attempt), not_before_ms });
+            }
+            let pause = pause.unwrap_or_default() + self.backoff(attempt);
+            self.check_time(pause)?;
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    fn in_words(&self, request: &Outgoing, reason: &str, attempts: u32) -> String {
+        let tries = if attempts > 1 { format!(" ({attempts} tries)") } else { String::new() };
+        request.redact(&format!("{}: {reason}{tries}", shown(&request.url)))
+    }
+
+    /// Full jitter: random up to a bound that doubles.
+    fn backoff(&self, attempt: u32) -> Duration {
+        let settings = self.fetcher.settings();
+        let bound = settings.retry_base.saturating_mul(1 << attempt.min(16).saturating_sub(1)).min(settings.max_pause);
+        bound.mul_f64(rand::rng().random::<f64>())
+    }
+
+    fn check_time(&self, pause: Duration) -> Flow<()> {
+        let max_run = self.fetcher.settings().max_run;
+        if self.began.elapsed() + pause > max_run {
+            return Err(End::Limit(format!("the time of a run ({max_run:?})")));
+        }
+        Ok(())
+    }
+
+    /// The validators of the last run, where they are of this request and this version of the profile.
+    fn usable_validators(&self, request: &Digest) -> Option<Validators> {
+        let own = self.validator_digest(request);
+        self.input.validators.clone().filter(|validators| self.is_single() && validators.request == own)
+    }
+
+    fn validator_digest(&self, request: &Digest) -> Digest {
+        Digest::of(&[self.input.profile.digest().as_bytes().as_slice(), request.as_bytes()].concat())
+    }
+
+    /// One try.
+    async fn attempt(
+        &mut self,
+        request: &Outgoing,
+        validators: Option<&Validators>,
+        given: &Given,
+        chain: &mut Chain,
+    ) -> Result<PageResult, Trouble> {
+        let agent = self.plan.request.user_agent.as_deref();
+        let timeout = self.limits.timeout;
+        let fetched = self.fetcher.fetch(request, agent, validators, timeout, &mut self.traffic).await;
+        let answer = fetched.map_err(|error| self.trouble(error))?;
+        match judge::judge(&answer, self.plan, validators.is_some(), self.now_ms()) {
+            Verdict::Good => {}
+            Verdict::Empty => {
+                return Ok(PageResult::default());
+            }
+            Verdict::Unchanged => {
+                self.validators = validators.cloned();
+                return Err(Trouble::End(End::Unchanged));
+            }
+            Verdict::Again { reason, pause } => return Err(Trouble::Again { reason, pause }),
+            Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
+        }
+        let page = self.map(&answer, given, chain).await?;
+        self.keep_validators(request, &answer);
+        Ok(page)
+    }
+
+    pub(super) fn trouble(&self, error: FetchError) -> Trouble {
+        let limits = &self.limits;
+        match error {
+            FetchError::Broken(reason) => Trouble::Again { reason, pause: None },
+            FetchError::Refused(message) => Trouble::End(End::failed(message)),
+            FetchError::TooLarge => Trouble::End(End::Limit(format!("max_bytes ({})", limits.max_bytes))),
+            FetchError::AllPlayed => Trouble::End(End::Limit("of the saved answers".into())),
+            FetchError::NoRequests => Trouble::End(End::Limit(format!("max_requests ({})", limits.max_requests))),
+        }
+    }
+
+    fn keep_validators(&mut self, request: &Outgoing, answer: &Answer) {
+        if self.is_single() && (answer.etag.is_some() || answer.last_modified.is_some()) {
+            self.validators = Some(Validators {
+                request: self.validator_digest(&request.digest()),
+                etag: answer.etag.clone(),
+                last_modified: answer.last_modified.clone(),
+            });
+        }
+    }
+}
+
+/// What stopped one try.
+pub(super) enum Trouble {
+    Again { reason: String, pause: Option<Duration> },
+    End(End),
+}
+
+impl From<PageError> for Trouble {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Broken(reason) => Self::Again { reason, pause: None },
+            PageError::Failed(message) => Self::End(End::failed(message)),
+            PageError::TooLarge => Self::End(End::Limit("max_bytes".into())),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,188 @@
+//! One run: pages inside windows inside parameter sets, within the limits of its profile.
+
+mod attempts;
+mod listing;
+mod mapping;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::cursor::{self, CursorMark};
+use super::fetch::{Fetcher, Traffic};
+use super::fields::Tally;
+use super::outbox::Outbox;
+use super::outcome::{RunInput, RunOutcome, Sink, Validators};
+use super::window::Windows;
+use crate::domain::run::RunState;
+use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan};
+
+/// Runs a profile once. Never panics on what a source answers; the outcome says what happened. What the sink has
+/// accepted is right whatever comes after.
+pub async fn run(fetcher: &Fetcher, input: RunInput<'_>, sink: &mut impl Sink) -> RunOutcome {
+    let limits = *input.profile.limits();
+    run_within(fetcher, input, limits, sink).await
+}
+
+/// [`run`] within other limits than the profile's own.
+pub async fn run_within(fetcher: &Fetcher, input: RunInput<'_>, limits: Limits, sink: &mut impl Sink) -> RunOutcome {
+    let mut run = Run::new(fetcher, &input, limits);
+    let end = match run.all(sink).await {
+        Ok(()) => run.flush(sink).await.err(),
+        Err(end @ End::Limit(_)) => run.flush(sink).await.err().or(Some(end)),
+        Err(End::Failed { message, not_before_ms }) => {
+            // The pages before count.
+            let _ = run.flush(sink).await;
+            Some(End::Failed { message, not_before_ms })
+        }
+        Err(End::Unchanged) => Some(End::Unchanged),
+    };
+    run.outcome(end)
+}
+
+/// Why a run ends before all is read.
+#[derive(Debug)]
+enum End {
+    Unchanged,
+    /// A limit, in words.
+    Limit(String),
+    Failed {
+        message: String,
+        not_before_ms: Option<i64>,
+    },
+}
+
+impl End {
+    fn failed(message: impl Into<String>) -> Self {
+        Self::Failed { message: message.into(), not_before_ms: None }
+    }
+}
+
+type Flow<T> = Result<T, End>;
+
+struct Run<'r> {
+    fetcher: &'r Fetcher,
+    input: &'r RunInput<'r>,
+    plan: &'r Plan,
+    limits: Limits,
+    mapping: Option<Arc<Mapping>>,
+    /// The mapping is the profile's own, or was found at an answer with rows: an empty one tells no shape.
+    mapping_is_known: bool,
+    began: Instant,
+    outbox: Outbox,
+    tally: Tally,
+    traffic: Traffic,
+    pages: u64,
+    rows: u64,
+    records: u64,
+    duplicates: u64,
+    validators: Option<Validators>,
+    /// Where the cursor stands at the start, and the largest value seen.
+    cursor_start: Option<i64>,
+    cursor_seen: Option<i64>,
+}
+
+impl<'r> Run<'r> {
+    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>, limits: Limits) -> Self {
+        let plan = input.profile.plan();
+        let mapping = match &plan.mapping {
+            MappingPlan::Ready(mapping) => Some(Arc::clone(mapping)),
+            MappingPlan::ByShape(_) => None,
+        };
+        let traffic = Traffic { requests: 0, bytes: 0, max_requests: limits.max_requests, max_bytes: limits.max_bytes };
+        Self {
+            fetcher,
+            input,
+            plan,
+            limits,
+            mapping_is_known: mapping.is_some(),
+            mapping,
+            began: Instant::now(),
+            outbox: Outbox::new(&plan.duplicates),
+            tally: Tally::default(),
+            traffic,
+            pages: 0,
+            rows: 0,
+            records: 0,
+            duplicates: 0,
+            validators: None,
+            cursor_start: plan.cursor.as_ref().and_then(|plan| cursor::start(plan, input.cursor.as_ref())),
+            cursor_seen: None,
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.input.now_ms.saturating_add(passed)
+    }
+
+    async fn all(&mut self, sink: &mut impl Sink) -> Flow<()> {
+        let plan = self.plan;
+        for values in &plan.sets {
+            match &plan.window {
+                None => self.list(values, None, sink).await?,
+                Some(window) => {
+                    for bounds in Windows::new(window, self.input.now_ms) {
+                        self.list(values, Some(bounds), sink).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the whole run is one request, which may then be asked with "has it changed?".
+    fn is_single(&self) -> bool {
+        self.plan.sets.len() == 1 && self.plan.window.is_none() && self.plan.paging.is_none()
+    }
+
+    async fn send(&mut self, sink: &mut impl Sink) -> Flow<()> {
+        for batch in self.outbox.take_full() {
+            sink.accept(batch).await.map_err(|error| End::failed(format!("the records were not taken: {error}")))?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, sink: &mut impl Sink) -> Flow<()> {
+        self.send(sink).await?;
+        if let Some(batch) = self.outbox.take_open() {
+            sink.accept(batch).await.map_err(|error| End::failed(format!("the records were not taken: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// Where the next run goes on: moved only by a run that read everything.
+    fn cursor_mark(&self, whole: bool) -> Option<CursorMark> {
+        let plan = self.plan.cursor.as_ref()?;
+        let before = self.input.cursor.as_ref().filter(|mark| mark.of == plan.digest).map(|mark| mark.value);
+        let seen = if whole { self.cursor_seen } else { None };
+        before.max(seen).map(|value| CursorMark { of: plan.digest, value })
+    }
+
+    fn outcome(self, end: Option<End>) -> RunOutcome {
+        let (state, error, not_before_ms) = match end {
+            None => (RunState::Succeeded, None, None),
+            Some(End::Unchanged) => (RunState::Unchanged, None, None),
+            Some(End::Limit(limit)) => (RunState::Partial, Some(format!("stopped at the limit {limit}")), None),
+            Some(End::Failed { message, not_before_ms }) => (RunState::Failed, Some(message), not_before_ms),
+        };
+        let whole = matches!(state, RunState::Succeeded | RunState::Unchanged);
+        let cursor = self.cursor_mark(state == RunState::Succeeded);
+        let (dropped, unread, notes) = self.tally.into_parts();
+        RunOutcome {
+            state,
+            error,
+            requests: self.traffic.requests,
+            bytes: self.traffic.bytes,
+            rows: self.rows,
+            duplicates: self.duplicates,
+            records: self.records,
+            dropped,
+            unread,
+            notes,
+            cursor,
+            validators: self.validators.filter(|_| whole),
+            not_before_ms,
+        }
+    }
+}
