@@ -1,7 +1,8 @@
 //! How the bytes of an answer are read: format, compression, archive.
 
 use super::notes::Notes;
-use crate::profiles::document::source::{self, ColumnsDoc, Compression, Csv, Format, Source};
+use crate::profiles::document::source::Source;
+use crate::profiles::document::source::form::{self, ColumnsDoc, Compression, Csv, Format};
 use crate::profiles::node::At;
 use crate::profiles::plan::{self, Decoding, LineHeader, Lines};
 
@@ -67,7 +68,7 @@ fn columns(said: Option<&At<ColumnsDoc>>, notes: &mut Notes) -> plan::Columns {
             notes.add(header.place, "columns of fixed width are named by fixed, not by a header");
         }
         let column =
-            |(name, span): &(At<String>, At<source::Span>)| (name.value.clone(), span.value.first - 1, span.value.last);
+            |(name, span): &(At<String>, At<form::Span>)| (name.value.clone(), span.value.first - 1, span.value.last);
         fixed.value.0.iter().map(column).collect()
     });
     let comment = doc.comment.as_ref().map(|text| text.value.clone()).filter(|text| !text.is_empty());
@@ -75,11 +76,11 @@ fn columns(said: Option<&At<ColumnsDoc>>, notes: &mut Notes) -> plan::Columns {
     plan::Columns { fixed, comment, lines }
 }
 
-fn lines(skip: Option<u64>, header: Option<&At<source::LineHeader>>, after: Option<u64>, notes: &mut Notes) -> Lines {
+fn lines(skip: Option<u64>, header: Option<&At<form::LineHeader>>, after: Option<u64>, notes: &mut Notes) -> Lines {
     let header = match header.map(|header| (header, &header.value)) {
-        None | Some((_, source::LineHeader::First)) => LineHeader::First,
-        Some((_, source::LineHeader::None)) => LineHeader::Numbers,
-        Some((said, source::LineHeader::Names(names))) => {
+        None | Some((_, form::LineHeader::First)) => LineHeader::First,
+        Some((_, form::LineHeader::None)) => LineHeader::Numbers,
+        Some((said, form::LineHeader::Names(names))) => {
             let names: Vec<String> = names.iter().map(|name| name.value.clone()).collect();
             let twice = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
             if let Some((_, name)) = twice {

@@ -5,7 +5,9 @@ use super::scope::Scope;
 use super::{condition, field, record, rows};
 use crate::profiles::document::Document;
 use crate::profiles::document::rows::LookupDoc;
-use crate::profiles::document::source::{Failure, Format, Source};
+use crate::profiles::document::source::Source;
+use crate::profiles::document::source::answer::Failure;
+use crate::profiles::document::source::form::Format;
 use crate::profiles::node::At;
 use crate::profiles::path::Segment;
 use crate::profiles::plan::{

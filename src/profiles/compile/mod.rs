@@ -18,7 +18,7 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::document::source::Format;
+use super::document::source::form::Format;
 use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
 use super::node::{At, Place};
 use super::own_test::ProfileTest;
@@ -158,7 +158,7 @@ fn duplicates(document: &Document, mapping: &MappingPlan, notes: &mut Notes) -> 
 fn check_pointers(
     paging: Option<&Paging>,
     request: Option<&Request>,
-    said: Option<&At<super::document::source::Paging>>,
+    said: Option<&At<super::document::source::paging::Paging>>,
     notes: &mut Notes,
 ) {
     let (Some(paging), Some(request), Some(said)) = (paging, request, said) else { return };

@@ -4,7 +4,9 @@ use url::Url;
 
 use super::notes::Notes;
 use super::scope::unknown_param;
-use crate::profiles::document::source::{Auth, Body, ForEach, Json, Kind, SecretPlace, SecretUse, Source};
+use crate::profiles::document::source::auth::{Auth, SecretPlace, SecretUse};
+use crate::profiles::document::source::request::{Body, ForEach, Json};
+use crate::profiles::document::source::{Kind, Source};
 use crate::profiles::node::{At, Entries, Place};
 use crate::profiles::plan::{self, JsonTemplate, Method, Request, Scalar, Template};
 use crate::profiles::scalar::Scalars;

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::notes::Notes;
-use crate::profiles::document::source::{self, Inclusive, OffsetStep, PagingKind, Source};
+use crate::profiles::document::source::Source;
+use crate::profiles::document::source::paging::{OffsetStep, Paging, PagingKind};
+use crate::profiles::document::source::request::{Cursor, Inclusive};
 use crate::profiles::node::At;
 use crate::profiles::plan::{self, Instant, Scalar};
 use crate::profiles::time::{Reading, read_iso};
@@ -79,7 +81,7 @@ pub fn fixed(text: &str) -> Option<i64> {
 /// Where the next run goes on. The cursor's value is read by a slot of the mapping.
 pub fn cursor(
     source: &Source,
-    cursor: &At<source::Cursor>,
+    cursor: &At<Cursor>,
     request: Option<&plan::Request>,
     notes: &mut Notes,
 ) -> Option<plan::Cursor> {
@@ -118,7 +120,7 @@ pub fn cursor(
     })
 }
 
-fn send(doc: &source::Cursor, form: &plan::CursorForm, notes: &mut Notes) -> Option<String> {
+fn send(doc: &Cursor, form: &plan::CursorForm, notes: &mut Notes) -> Option<String> {
     let usual = match form {
         plan::CursorForm::Time(plan::TimeForm::EpochSeconds) => Some("epoch_s".to_owned()),
         plan::CursorForm::Time(plan::TimeForm::EpochMilliseconds) => Some("epoch_ms".to_owned()),
@@ -165,7 +167,7 @@ pub fn paging(source: &Source, notes: &mut Notes) -> Option<plan::Paging> {
     Some(plan::Paging { kind, size })
 }
 
-fn kind(kind: PagingKind, paging: &At<source::Paging>, notes: &mut Notes) -> Option<plan::PagingKind> {
+fn kind(kind: PagingKind, paging: &At<Paging>, notes: &mut Notes) -> Option<plan::PagingKind> {
     let doc = &paging.value;
     let mut param = || {
         let param = doc.param.as_ref().map(|param| param.value.clone());
@@ -195,7 +197,7 @@ fn kind(kind: PagingKind, paging: &At<source::Paging>, notes: &mut Notes) -> Opt
     })
 }
 
-fn check_next(paging: &At<source::Paging>, kind: &plan::PagingKind, notes: &mut Notes) {
+fn check_next(paging: &At<Paging>, kind: &plan::PagingKind, notes: &mut Notes) {
     let doc = &paging.value;
     let wants_next =
         !matches!(kind, plan::PagingKind::Page { .. } | plan::PagingKind::Offset { .. } | plan::PagingKind::Link);

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::super::node::{At, Entries, Node, Read, Value, document, mismatch};
 use super::super::problem::Problem;
 use super::super::scalar::Scalar;
-use super::source::Json;
+use super::source::request::Json;
 
 document! {
     /// The profile's own test: saved answers, and the records that they must give. Answers and records written here
