@@ -7,8 +7,10 @@
 mod error;
 mod id_set;
 mod lock;
+mod observed;
 mod record_row;
 mod record_set;
+mod revisions;
 mod run_facts;
 mod settings;
 mod spool;

@@ -10,3 +10,4 @@ mod kill;
 mod model;
 mod size;
 mod support;
+mod versions;

@@ -5,7 +5,10 @@ mod batches;
 mod checkpoint;
 mod drones;
 mod error;
+mod history;
 mod job;
+mod keys;
+mod late;
 mod ledger;
 mod lists;
 mod memory;
@@ -17,10 +20,13 @@ mod plans;
 mod profiles;
 mod queue;
 mod records;
+mod rekey;
 mod reports;
 mod results;
+mod revising;
 mod runs;
 mod scan;
+mod standing;
 mod summary;
 mod tenants;
 mod texts;
@@ -40,6 +46,7 @@ use tokio::time::Instant;
 pub(super) use self::open::{close, inspect};
 
 use self::job::Write;
+use self::keys::Keys;
 use self::memory::Memory;
 use self::queue::Queue;
 use self::tenants::Tenants;
@@ -60,6 +67,7 @@ pub(super) struct Sqlite {
     queue: Queue,
     readers: SqlitePool,
     tenants: Tenants,
+    keys: Arc<Keys>,
     counters: Arc<Counters>,
     closing: watch::Sender<bool>,
     life: watch::Receiver<Life>,
@@ -95,7 +103,16 @@ impl Sqlite {
         launch(writer, mover)?;
         let readers = open::reader_pool(settings);
         let tenants = Tenants::default();
-        Ok(Self { queue, readers, tenants, counters, closing, life, max_reports: settings.max_reports })
+        Ok(Self {
+            queue,
+            readers,
+            tenants,
+            keys: Arc::default(),
+            counters,
+            closing,
+            life,
+            max_reports: settings.max_reports,
+        })
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {

@@ -16,7 +16,7 @@ use crate::store::run_facts::{RunFacts, state_number, state_of};
 type Bound<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
 
 /// A run's row. `row` is absent until it is saved for the first time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct StoredRun {
     pub(super) row: Option<i64>,
     pub(super) profile: i64,
@@ -44,7 +44,8 @@ impl StoredRun {
         let query = query.bind(self.drone).bind(self.profile_digest).bind(state_number(facts.state));
         let query = query.bind(facts.started_ms).bind(facts.finished_ms).bind(facts.received_ms).bind(facts.batches);
         let query = query.bind(facts.inserted).bind(facts.known).bind(facts.rejected).bind(facts.requests);
-        query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref())
+        let query = query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref());
+        query.bind(facts.revised)
     }
 }
 
@@ -63,6 +64,7 @@ fn read_facts(row: &SqliteRow) -> Result<RunFacts, StoreError> {
         rows: row.try_get("rows")?,
         dropped: row.try_get("dropped")?,
         error: row.try_get("error")?,
+        revised: row.try_get("revised")?,
     })
 }
 
@@ -152,6 +154,7 @@ fn view(row: &SqliteRow) -> Result<RunView, StoreError> {
         bytes: shown(facts.bytes),
         rows: shown(facts.rows),
         dropped: shown(facts.dropped),
+        revised: shown(facts.revised),
         error: facts.error,
     })
 }

@@ -22,6 +22,7 @@ impl Sqlite {
         let rows = sqlx::query(text).bind(tenant.0).fetch_all(&self.readers).await?;
         let mut summary = Summary {
             records: 0,
+            replaced: 0,
             results: 0,
             runs: 0,
             runs_by_state: RunState::ALL.into_iter().map(|state| (state.as_str().to_owned(), 0)).collect(),
@@ -31,6 +32,7 @@ impl Sqlite {
         for row in &rows {
             let counts = read_counts(row, &mut summary.runs_by_state)?;
             summary.records += counts.records;
+            summary.replaced += counts.replaced;
             summary.results += counts.results;
             summary.runs += counts.runs;
             summary.last_received_ms = summary.last_received_ms.max(counts.last_received_ms);
@@ -50,6 +52,7 @@ fn read_counts(row: &SqliteRow, by_state: &mut BTreeMap<String, u64>) -> Result<
     Ok(ProfileCounts {
         profile_id: stored(ProfileId::parse(row.try_get("profile_id")?))?,
         records: shown(row.try_get("records")?),
+        replaced: shown(row.try_get("replaced")?),
         results: shown(row.try_get("results")?),
         runs,
         last_run_state: row.try_get::<Option<i64>, _>("state")?.and_then(state_of),
