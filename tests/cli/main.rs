@@ -8,6 +8,7 @@ mod support;
 mod check;
 mod looks;
 mod new;
+mod proposals;
 mod tutorial;
 
 use std::process::{Command, Output};

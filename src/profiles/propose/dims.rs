@@ -31,9 +31,10 @@ pub fn clean(name: &str) -> String {
 
 /// The name says that the value names something, also where it is made of digits.
 pub fn is_code(name: &str) -> bool {
-    const LAST: [&str; 21] = [
+    const LAST: [&str; 32] = [
         "id", "ids", "code", "key", "uuid", "guid", "fips", "zip", "postcode", "postal", "phone", "cik", "accn",
-        "isin", "lei", "nr", "hash", "version", "uid", "number", "rank",
+        "isin", "lei", "nr", "hash", "version", "uid", "number", "rank", "state", "county", "tract", "province",
+        "municipality", "district", "borough", "ward", "precinct", "cbsa", "msa",
     ];
     let words = words(name);
     let last = words.last().map_or("", String::as_str);
@@ -89,6 +90,7 @@ pub fn measure_name(names: &[String]) -> String {
         names.iter().filter(|name| !matches!(name.as_str(), "properties" | "attributes" | "fields")).collect();
     match kept.last().map(|name| name.as_str()) {
         Some("value" | "val") | None => "value".into(),
+        Some("#text") => joined(&kept[kept.len().saturating_sub(2)..]),
         Some(number) if number.chars().all(|next| next.is_ascii_digit()) => {
             joined(&kept[kept.len().saturating_sub(2)..])
         }
@@ -99,7 +101,7 @@ pub fn measure_name(names: &[String]) -> String {
 /// `country.value` is `country`: such a last name says nothing.
 fn joined(parts: &[&String]) -> String {
     match parts {
-        [outer, last] if matches!(last.as_str(), "value" | "label" | "text") => clean(outer),
+        [outer, last] if matches!(last.as_str(), "value" | "label" | "text" | "#text") => clean(outer),
         [outer, last] => clean(&format!("{outer}_{last}")),
         [only] => clean(only),
         _ => "name".into(),

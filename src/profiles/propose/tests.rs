@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn proposed(url: &str, body: &str) -> String {
-    propose(&Seen { url, body, has_next_link: false, id: None }).unwrap_or_else(|error| panic!("{error}"))
+    propose(&Seen { url, body, ..Seen::default() }).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn what_is_no_data_is_said() {
         ("[]", "no rows"),
         ("\"x\"", "no rows"),
     ] {
-        let error = propose(&Seen { url: "", body, has_next_link: false, id: None }).unwrap_err().to_string();
+        let error = propose(&Seen { body, ..Seen::default() }).unwrap_err().to_string();
         assert!(error.contains(words), "{body:?}: {error}");
     }
 }
@@ -128,7 +128,7 @@ proptest! {
     #[test]
     fn a_proposal_is_always_a_profile(answer in answers()) {
         let text = answer.to_string();
-        match propose(&Seen { url: "https://h.example/a?limit=5&offset=0", body: &text, has_next_link: false, id: None }) {
+        match propose(&Seen { url: "https://h.example/a?limit=5&offset=0", body: &text, ..Seen::default() }) {
             Ok(_) | Err(ProposeError::NoRows) => {}
             Err(error) => prop_assert!(false, "{}\n{}", text, error),
         }
