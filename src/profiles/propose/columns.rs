@@ -116,6 +116,7 @@ pub fn judge(document: &Value, sheet: &Sheet<'_>) -> Fields {
     fields.left_out.clone_from(&sheet.left_out);
     let mut texts: Texts<'_, '_> = sheet.columns.iter().map(|column| (column, column.texts())).collect();
     let composed = composed::take(&mut texts, &mut fields);
+    fields.dims = std::mem::take(&mut fields.dims).into_iter().map(|time| with_zone(document, time)).collect();
     let mut times = Vec::new();
     for (column, values) in &texts {
         self::column(column, values, &mut fields, &mut times);

@@ -42,7 +42,12 @@ pub fn is_code(name: &str) -> bool {
         || (last.len() > 2 && (last.ends_with("id") && last != "paid" && last != "valid" && last != "covid"))
 }
 
-const GEO: [&str; 27] = [
+const GEO: [&str; 32] = [
+    "lat",
+    "latitude",
+    "lon",
+    "lng",
+    "longitude",
     "country",
     "state",
     "county",
@@ -88,6 +93,13 @@ pub fn dim_name(names: &[String]) -> String {
 pub fn measure_name(names: &[String]) -> String {
     let kept: Vec<&String> =
         names.iter().filter(|name| !matches!(name.as_str(), "properties" | "attributes" | "fields")).collect();
+    // Positions are as RFC 7946 has them.
+    if let [.., place, index] = kept.as_slice()
+        && place.as_str() == "coordinates"
+        && let "0" | "1" = index.as_str()
+    {
+        return if index.as_str() == "0" { "longitude".into() } else { "latitude".into() };
+    }
     match kept.last().map(|name| name.as_str()) {
         Some("value" | "val") | None => "value".into(),
         Some("#text") => joined(&kept[kept.len().saturating_sub(2)..]),

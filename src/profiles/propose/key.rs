@@ -36,12 +36,19 @@ pub fn choose(texts: &Texts<'_, '_>, composed: Option<&Composed>, rows: usize, f
     candidates.sort_by_key(|candidate| candidate.rank);
     candidates.truncate(MAX_CANDIDATES);
     let varying: Vec<&Candidate<'_>> = candidates.iter().filter(|candidate| candidate.distinct > 1).collect();
-    let Some(mut chosen) = smallest(&varying, kept.len()).or_else(|| grown(&varying, kept.len())) else { return };
-    let has_own = chosen.iter().any(|candidate| is_own(candidate.dim));
-    if !has_own {
-        let same = candidates.iter().filter(|candidate| candidate.distinct == 1 && is_name(candidate.dim));
-        chosen.extend(same.take(MAX_DIMS.saturating_sub(chosen.len())));
+    let rows = kept.len();
+    let own = varying.iter().copied().find(|candidate| is_own(candidate.dim) && is_unique(&[*candidate], rows));
+    if let Some(own) = own {
+        fields.key = vec![own.dim.name.clone()];
+        return;
     }
+    // A few rows differ in many dims by chance; their time and the keys of maps are what they are for.
+    let (base, rest): (Vec<&Candidate<'_>>, Vec<&Candidate<'_>>) =
+        varying.into_iter().partition(|candidate| candidate.rank == 0);
+    let Some(mut chosen) = smallest(&base, &rest, rows).or_else(|| grown(base, &rest, rows)) else { return };
+    let codes = candidates.iter().any(|candidate| is_code(&candidate.dim.name));
+    let same = candidates.iter().filter(|candidate| candidate.distinct == 1 && is_name(candidate.dim, codes));
+    chosen.extend(same.take(MAX_DIMS.saturating_sub(chosen.len())));
     let key: Vec<String> = chosen.iter().map(|candidate| candidate.dim.name.clone()).collect();
     fields.key = key;
 }
@@ -52,9 +59,9 @@ fn is_own(dim: &Proposed) -> bool {
     matches!(name, "id" | "uuid" | "guid" | "key") || (name.ends_with("_id") && !dim.name.starts_with("geo."))
 }
 
-/// The dim names what a row is about.
-fn is_name(dim: &Proposed) -> bool {
-    is_code(&dim.name) || dim.name.starts_with("geo.") || dim.name.ends_with("name")
+/// The dim names what a row is about; a code rather than a name.
+fn is_name(dim: &Proposed, has_codes: bool) -> bool {
+    is_code(&dim.name) || (!has_codes && (dim.name.starts_with("geo.") || dim.name.ends_with("name")))
 }
 
 fn candidate<'f>(dim: &'f Proposed, texts: &[Option<String>], kept: &[usize]) -> Option<Candidate<'f>> {
@@ -68,6 +75,7 @@ fn candidate<'f>(dim: &'f Proposed, texts: &[Option<String>], kept: &[usize]) ->
     }
     let rank = match &dim.kind {
         Kind::Time { .. } if dim.name != "time.start" => 0,
+        _ if dim.from.ends_with(".key") => 0,
         _ if is_own(dim) => 1,
         _ if is_code(&dim.name) => 2,
         _ if dim.name.starts_with("geo.") || dim.name.ends_with("name") => 3,
@@ -85,15 +93,20 @@ fn distinct(chosen: &[&Candidate<'_>], rows: usize) -> usize {
     (0..rows).map(cell).collect::<HashSet<_>>().len()
 }
 
-/// The first unique set of the smallest size; sets of better ranks come first.
-fn smallest<'c, 'f>(candidates: &[&'c Candidate<'f>], rows: usize) -> Option<Vec<&'c Candidate<'f>>> {
+/// `base` and the fewest of the rest that make it unique; better ranks come first.
+fn smallest<'c, 'f>(
+    base: &[&'c Candidate<'f>],
+    rest: &[&'c Candidate<'f>],
+    rows: usize,
+) -> Option<Vec<&'c Candidate<'f>>> {
     if rows == 0 {
         return None;
     }
-    (1..=MAX_TRIED).find_map(|size| {
-        let mut sets = sets(candidates, size);
+    (0..=MAX_TRIED).find_map(|size| {
+        let mut sets = sets(rest, size);
         sets.sort_by_key(|set| set.iter().map(|candidate| candidate.rank).sum::<usize>());
-        sets.into_iter().find(|set| is_unique(set, rows))
+        let with_base = |set: Vec<&'c Candidate<'f>>| base.iter().copied().chain(set).collect::<Vec<_>>();
+        sets.into_iter().map(with_base).find(|set| !set.is_empty() && is_unique(set, rows))
     })
 }
 
@@ -109,9 +122,13 @@ fn sets<'c, 'f>(candidates: &[&'c Candidate<'f>], size: usize) -> Vec<Vec<&'c Ca
     candidates.iter().enumerate().flat_map(with).collect()
 }
 
-/// Dim by dim, each time the one that tells most rows apart.
-fn grown<'c, 'f>(candidates: &[&'c Candidate<'f>], rows: usize) -> Option<Vec<&'c Candidate<'f>>> {
-    let mut chosen: Vec<&Candidate<'_>> = Vec::new();
+/// `base`, and dim by dim, each time the one that tells most rows apart.
+fn grown<'c, 'f>(
+    base: Vec<&'c Candidate<'f>>,
+    candidates: &[&'c Candidate<'f>],
+    rows: usize,
+) -> Option<Vec<&'c Candidate<'f>>> {
+    let mut chosen = base;
     while chosen.len() < MAX_DIMS && !is_unique(&chosen, rows) {
         let with = |next: &&'c Candidate<'f>| chosen.iter().copied().chain([*next]).collect::<Vec<_>>();
         let rest = candidates.iter().copied().filter(|next| !chosen.iter().any(|own| std::ptr::eq(*own, *next)));

@@ -65,8 +65,9 @@ pub fn read(text: &str) -> Option<(Lines, Value)> {
     let mut rows: Vec<Vec<String>> =
         lines[first + 1..].iter().filter(|line| line.comment.is_none()).filter_map(row).collect();
     let header = header_cells(lines[first].text, delimiter, marked.is_some() && !is_csv_header)?;
-    let header = if marked.is_some() || is_header(&header, &rows) {
-        form.after_header = units(&rows);
+    let units = units(&rows);
+    let header = if marked.is_some() || is_header(&header, &rows[units..]) {
+        form.after_header = units;
         rows.drain(..form.after_header);
         header
     } else {

@@ -113,7 +113,7 @@ pub fn form_of(name: &str, values: &[&str]) -> Option<TimeForm> {
     if all(|text| shaped(text, "dddddd") && is_month(text)) {
         return found("month", "%Y%m", false);
     }
-    if all(|text| shaped(text, "dddddddddd") && is_month(text) && is_day(text) && (0..24).contains(&number(&text[8..]))) {
+    if all(|text| shaped(text, "dddddddddd") && text > "19" && is_month(text) && is_day(text) && (0..24).contains(&number(&text[8..]))) {
         return found("at", "%Y%m%d%H", true);
     }
     if all(|text| shaped(text, "dddddddd") && is_month(text) && is_day(text)) {
@@ -179,9 +179,11 @@ fn is_day(text: &str) -> bool {
 fn all_read(values: &[&str], pattern: &str) -> bool {
     values.iter().all(|value| {
         let value = value.trim();
+        let has_long_year = value.split(|next: char| !next.is_ascii_digit()).any(|part| part.len() == 4);
         value.len() >= 5
+            && has_long_year == pattern.contains("%Y")
             && value.bytes().any(|byte| byte.is_ascii_digit())
-            && value.bytes().any(|byte| !byte.is_ascii_digit() && byte != b'.')
+            && value.parse::<f64>().is_err()
             && read_pattern(value, pattern).is_ok()
     })
 }

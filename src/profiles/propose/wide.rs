@@ -162,7 +162,7 @@ fn turned<'d>(sheet: Sheet<'d>, group: &Group) -> Sheet<'d> {
         }
         // A mean of the year, say, would be told again with every month.
         if missing::of_numbers(&there).is_some() && !super::dims::is_code(column.names.last().map_or("", String::as_str)) {
-            left_out.push(format!("{}: numbers that stand once beside all of {}", column.from, group.key));
+            left_out.push(format!("{}: numbers that would be told again with every {}", column.from, group.key));
         } else {
             columns.push(repeated(column, rows, group.members.len()));
         }

@@ -277,6 +277,10 @@ fn value(field: &Proposed) -> String {
                 Zone::Offset(path) => format!(", offset: {}", quoted(path)),
             };
             let grain = if field.name == "time.start" { format!(", grain: {}", form.grain) } else { String::new() };
+            // What every time is read as needs no word.
+            if form.form == "iso" && zone.is_empty() && grain.is_empty() {
+                return format!("{{{source}}}");
+            }
             format!("{{{source}, time: {{in: {}{grain}{zone}}}}}", quoted(&form.form))
         }
     }
