@@ -6,6 +6,7 @@
 mod support;
 
 mod check;
+mod invented;
 mod looks;
 mod new;
 mod proposals;

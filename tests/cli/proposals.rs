@@ -48,7 +48,9 @@ fn plain(text: &str) -> Plain {
 
 fn leaves<'v>(path: &str, value: &'v Value, found: &mut impl FnMut(&str, &'v Value)) {
     match value {
-        Value::Object(members) => members.iter().for_each(|(name, inner)| leaves(&format!("{path}.{name}"), inner, found)),
+        Value::Object(members) => {
+            members.iter().for_each(|(name, inner)| leaves(&format!("{path}.{name}"), inner, found))
+        }
         single => found(path, single),
     }
 }
@@ -69,13 +71,16 @@ fn grade(given: &[Plain], wanted: &[Plain]) -> (Grade, String) {
     let (mut same, mut lacking) = (given.len() == wanted.len(), String::new());
     for record in wanted {
         let dims = |own: &&Plain| {
-            let has = |name: &&&String| record.dims.get(**name).is_none_or(|text| own.dims.values().any(|other| other == text));
+            let has = |name: &&&String| {
+                record.dims.get(**name).is_none_or(|text| own.dims.values().any(|other| other == text))
+            };
             telling.iter().filter(has).count()
         };
         let times: Vec<&String> =
             record.dims.iter().filter(|(name, _)| name.starts_with(".time.")).map(|(_, text)| text).collect();
         let timely = |own: &&Plain| {
-            let is_same = |time: &str| own.dims.iter().any(|(name, text)| name.starts_with(".time.") && near(text, time));
+            let is_same =
+                |time: &str| own.dims.iter().any(|(name, text)| name.starts_with(".time.") && near(text, time));
             times.iter().all(|time| is_same(time))
         };
         let fits = |own: &&Plain| holds(&own.measures, &record.measures) && timely(own);
@@ -87,7 +92,11 @@ fn grade(given: &[Plain], wanted: &[Plain]) -> (Grade, String) {
         }
         left.swap_remove(at);
     }
-    if same { (Grade::Right, String::new()) } else { (Grade::Nearly, format!("{} given, {} wanted; {lacking}", given.len(), wanted.len())) }
+    if same {
+        (Grade::Right, String::new())
+    } else {
+        (Grade::Nearly, format!("{} given, {} wanted; {lacking}", given.len(), wanted.len()))
+    }
 }
 
 /// The same time, or instants within a day of each other: the zone of a local time is what only the author knows.
@@ -111,7 +120,10 @@ fn pages(folder: &Path) -> Vec<Page> {
     let index: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("index.json")).unwrap()).unwrap();
     let page = |entry: &Value| Page {
         request: serde_json::from_value(entry["request"].clone()).unwrap(),
-        headers: serde_json::from_value::<BTreeMap<String, String>>(entry["headers"].clone()).unwrap().into_iter().collect(),
+        headers: serde_json::from_value::<BTreeMap<String, String>>(entry["headers"].clone())
+            .unwrap()
+            .into_iter()
+            .collect(),
         body: std::fs::read(folder.join(entry["file"].as_str().unwrap())).unwrap(),
     };
     index.as_array().unwrap().iter().filter(|entry| entry["status"] == 200).map(page).collect()
@@ -120,7 +132,8 @@ fn pages(folder: &Path) -> Vec<Page> {
 /// The proposal from one page, and the records that it gives over the recording, with the addresses it asked.
 async fn played(page: &Page, pages: &[Page]) -> Result<(String, Vec<String>, Vec<String>), String> {
     let sight = sight(&page.body)?;
-    let has_next_link = page.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("link") && value.contains("next"));
+    let has_next_link =
+        page.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("link") && value.contains("next"));
     let seen = Seen {
         url: &page.request.url,
         body: &sight.text,
@@ -216,7 +229,12 @@ async fn every_recorded_source_is_right_or_nearly_right_at_the_first_try() {
         grades.push(grade);
     }
     let count = |least: Grade| grades.iter().filter(|grade| **grade >= least).count();
-    println!("{} right, {} nearly, {} wrong", count(Grade::Right), count(Grade::Nearly) - count(Grade::Right), folders.len() - count(Grade::Nearly));
+    println!(
+        "{} right, {} nearly, {} wrong",
+        count(Grade::Right),
+        count(Grade::Nearly) - count(Grade::Right),
+        folders.len() - count(Grade::Nearly)
+    );
     assert!(count(Grade::Nearly) >= NEARLY.min(folders.len()), "{grades:?}");
     assert!(count(Grade::Right) >= RIGHT.min(folders.len()), "{grades:?}");
 }

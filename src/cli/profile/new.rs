@@ -61,7 +61,6 @@ fn proposal(args: &Args) -> Result<String, (u8, String)> {
         }
     };
     let sight = sight(&body).map_err(|message| (1, message))?;
-    let seen =
-        Seen { url, body: &sight.text, is_xml: sight.is_xml, packing: sight.packing.clone(), has_next_link, id };
+    let seen = Seen { url, body: &sight.text, is_xml: sight.is_xml, packing: sight.packing.clone(), has_next_link, id };
     propose(&seen).map_err(told)
 }

@@ -46,7 +46,9 @@ impl Asked {
         };
         let once = |name: &str| pairs.iter().filter(|(own, _)| own == name).count() == 1;
         let mut params: Vec<Param> = Vec::new();
-        for (name, value) in pairs.iter().filter(|(name, value)| !taken(name) && once(name) && names_a_thing(name, value)) {
+        for (name, value) in
+            pairs.iter().filter(|(name, value)| !taken(name) && once(name) && names_a_thing(name, value))
+        {
             let own = clean(name);
             let is_known = fields.said_already.iter().any(|text| text == value);
             if !is_known && !params.iter().any(|param| param.name == own) && !RESERVED.contains(&own.as_str()) {
@@ -59,7 +61,8 @@ impl Asked {
             let dim = Proposed { comment, ..Proposed::new(&name, &format!("param.{}", param.name), Kind::Dim) };
             fields.add_dim(dim);
         }
-        if let Some(year) = year_in_path(&url).filter(|_| !fields.dims.iter().any(|dim| dim.name.starts_with("time."))) {
+        if let Some(year) = year_in_path(&url).filter(|_| !fields.dims.iter().any(|dim| dim.name.starts_with("time.")))
+        {
             let comment = Some("from the address".to_owned());
             let dim = Proposed { comment, ..Proposed::new("time.year", "", Kind::Fixed(year)) };
             fields.add_dim(dim);
@@ -92,9 +95,32 @@ const RESERVED: [&str; 8] = ["now", "cursor", "window", "param", "doc", "header"
 /// The parameter names what the rows are about, such as a series, a station or a place.
 fn names_a_thing(name: &str, value: &str) -> bool {
     const WORDS: [&str; 26] = [
-        "id", "code", "series", "seriesid", "symbol", "ticker", "station", "stationid", "site", "sites", "country",
-        "city", "state", "region", "geo", "lat", "latitude", "lon", "lng", "longitude", "coin", "currency", "base",
-        "indicator", "species", "product",
+        "id",
+        "code",
+        "series",
+        "seriesid",
+        "symbol",
+        "ticker",
+        "station",
+        "stationid",
+        "site",
+        "sites",
+        "country",
+        "city",
+        "state",
+        "region",
+        "geo",
+        "lat",
+        "latitude",
+        "lon",
+        "lng",
+        "longitude",
+        "coin",
+        "currency",
+        "base",
+        "indicator",
+        "species",
+        "product",
     ];
     const NOT: [&str; 9] = ["resource", "dataset", "app", "client", "user", "request", "lang", "format", "api"];
     let words = words(name);

@@ -22,17 +22,22 @@ pub struct Proposed {
     pub is_template: bool,
     /// The part of the text that is taken.
     pub extract: Option<&'static str>,
+    /// The fraction of its numbers stands behind a comma.
+    pub has_comma: bool,
 }
 
 impl Proposed {
     pub fn new(name: &str, from: &str, kind: Kind) -> Self {
-        Self { name: name.into(), from: from.into(), kind, comment: None, is_template: false, extract: None }
+        Self { name: name.into(), from: from.into(), kind, comment: None, is_template: false, extract: None, has_comma: false }
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    Time { form: TimeForm, zone: Zone },
+    Time {
+        form: TimeForm,
+        zone: Zone,
+    },
     Dim,
     Measure,
     /// A fixed text.
@@ -103,6 +108,12 @@ pub fn reads_as_number(text: &str) -> bool {
     plain.starts_with(|first: char| first.is_ascii_digit() || first == '.')
         && plain.parse::<f64>().is_ok_and(f64::is_finite)
         && !inner.starts_with(',')
+}
+
+/// `1,5` and `1.234,56`: what follows the last mark is no group of three.
+fn ends_in_fraction(text: &str, mark: char) -> bool {
+    let fraction = text.trim().trim_end_matches(['%', ')']).rsplit_once(mark).map(|(_, fraction)| fraction);
+    fraction.is_some_and(|fraction| fraction.len() != 3 && fraction.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `06` is a code, `0.6` and `0` are numbers.
@@ -199,10 +210,9 @@ fn measure(column: &Column<'_>, there: &[&str], fields: &mut Fields) -> bool {
     let example = there.iter().find(|text| reads_as_number(text) && !missing.iter().any(|own| own == *text));
     let comment = Some(format!("such as {}", cut(example.unwrap_or(&""))));
     fields.missing.extend(missing);
-    fields.measures.push(Proposed {
-        comment,
-        ..Proposed::new(&measure_name(&column.names), &column.from, Kind::Measure)
-    });
+    let has_comma = there.iter().any(|text| ends_in_fraction(text, ',')) && !there.iter().any(|text| ends_in_fraction(text, '.'));
+    let field = Proposed::new(&measure_name(&column.names), &column.from, Kind::Measure);
+    fields.measures.push(Proposed { comment, has_comma, ..field });
     true
 }
 

@@ -42,8 +42,7 @@ fn period(columns: &mut Texts<'_, '_>, fields: &mut Fields) -> Option<Composed> 
     }
     let (year_from, period_from) = (columns[year].0.from.clone(), columns[period].0.from.clone());
     let monthly = codes.iter().all(|code| code.starts_with('M'));
-    let (grain, pattern) =
-        if monthly { ("month", "^M(0[1-9]|1[0-2])$") } else { ("quarter", "^Q0?[1-4]$") };
+    let (grain, pattern) = if monthly { ("month", "^M(0[1-9]|1[0-2])$") } else { ("quarter", "^Q0?[1-4]$") };
     fields.conditions.push(format!("{period_from} matches {pattern}"));
     let from = format!("{{{year_from}}}{{{period_from}}}");
     let form = TimeForm::new(grain, "iso", false);

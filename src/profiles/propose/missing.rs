@@ -6,9 +6,42 @@ use super::columns::reads_as_number;
 
 /// Texts that stand for "no value" wherever numbers are expected, in small letters.
 const SPELLINGS: [&str; 36] = [
-    "", ".", "..", "...", "-", "--", "---", "–", "—", "*", "**", "***", "****", "?", ":", "n/a", "na", "#n/a", "(na)",
-    "(d)", "(x)", "(s)", "nan", "null", "none", "nil", "mm", "m", "x", "nd", "n.d.", "no data", "missing",
-    "not available", "suppressed", "unknown",
+    "",
+    ".",
+    "..",
+    "...",
+    "-",
+    "--",
+    "---",
+    "–",
+    "—",
+    "*",
+    "**",
+    "***",
+    "****",
+    "?",
+    ":",
+    "n/a",
+    "na",
+    "#n/a",
+    "(na)",
+    "(d)",
+    "(x)",
+    "(s)",
+    "nan",
+    "null",
+    "none",
+    "nil",
+    "mm",
+    "m",
+    "x",
+    "nd",
+    "n.d.",
+    "no data",
+    "missing",
+    "not available",
+    "suppressed",
+    "unknown",
 ];
 
 /// The text says that there is no value.
@@ -18,7 +51,8 @@ pub fn is_spelling(text: &str) -> bool {
 
 /// Numbers that stand for "no value" among these: -9999, -666666666, and -999 where nothing else is near it.
 pub fn sentinels<'t>(texts: &[&'t str]) -> BTreeSet<&'t str> {
-    let numbers: Vec<f64> = texts.iter().filter(|text| !is_alike(text, 4)).filter_map(|text| text.parse().ok()).collect();
+    let numbers: Vec<f64> =
+        texts.iter().filter(|text| !is_alike(text, 4)).filter_map(|text| text.parse().ok()).collect();
     let smallest = numbers.iter().copied().filter(|number| !is_alike(&number.to_string(), 3)).fold(0.0, f64::min);
     let is_far = |text: &str| text.parse::<f64>().is_ok_and(|number| number < 3.0 * smallest && number < -90.0);
     texts.iter().copied().filter(|text| is_alike(text, 4) || (is_alike(text, 3) && is_far(text))).collect()
@@ -27,7 +61,10 @@ pub fn sentinels<'t>(texts: &[&'t str]) -> BTreeSet<&'t str> {
 /// Negative, of at least so many digits, all alike: -999.9, -8888. A fraction of zeros does not count.
 fn is_alike(text: &str, least: usize) -> bool {
     let Some(number) = text.trim().strip_prefix('-') else { return false };
-    let number = number.split_once('.').filter(|(_, rest)| rest.bytes().all(|byte| byte == b'0')).map_or(number, |(whole, _)| whole);
+    let number = number
+        .split_once('.')
+        .filter(|(_, rest)| rest.bytes().all(|byte| byte == b'0'))
+        .map_or(number, |(whole, _)| whole);
     let digits: Vec<u8> = number.bytes().filter(|byte| *byte != b'.').collect();
     let whole = number.split('.').next().unwrap_or("").len();
     digits.len() >= least

@@ -70,13 +70,36 @@ pub fn guess(
 
 /// Names of parameters, in small letters without `$`, `_` and `-`.
 const SIZES: [&str; 16] = [
-    "perpage", "limit", "pagesize", "size", "page[size]", "page[limit]", "rows", "count", "top", "maxrecords", "length",
-    "resultrecordcount", "maxresults", "numrows", "pagelimit", "itemsperpage",
+    "perpage",
+    "limit",
+    "pagesize",
+    "size",
+    "page[size]",
+    "page[limit]",
+    "rows",
+    "count",
+    "top",
+    "maxrecords",
+    "length",
+    "resultrecordcount",
+    "maxresults",
+    "numrows",
+    "pagelimit",
+    "itemsperpage",
 ];
 const PAGES: [&str; 5] = ["page", "pageno", "pagenumber", "page[number]", "pageindex"];
 const OFFSETS: [&str; 6] = ["offset", "skip", "startindex", "resultoffset", "page[offset]", "firstresult"];
-const TOKENS: [&str; 9] =
-    ["cursor", "pagetoken", "nexttoken", "after", "continuationtoken", "token", "nextcursor", "nextpagetoken", "marker"];
+const TOKENS: [&str; 9] = [
+    "cursor",
+    "pagetoken",
+    "nexttoken",
+    "after",
+    "continuationtoken",
+    "token",
+    "nextcursor",
+    "nextpagetoken",
+    "marker",
+];
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -84,9 +107,8 @@ fn is_number(text: &str) -> bool {
 
 /// The token of the next page, with its path and name.
 fn next_token(document: &Value, shape: &Shape) -> Option<(String, String)> {
-    const NAMES: [&str; 7] = [
-        "nextpagetoken", "nextcursor", "nexttoken", "continuationtoken", "nextpagecursor", "scrollid", "nextmarker",
-    ];
+    const NAMES: [&str; 7] =
+        ["nextpagetoken", "nextcursor", "nexttoken", "continuationtoken", "nextpagecursor", "scrollid", "nextmarker"];
     let bare = |name: &str| name.to_lowercase().replace(['_', '-'], "");
     let is_token = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty()) || value.is_number();
     let all = outside(document, shape);
@@ -166,7 +188,8 @@ fn end_test(document: &Value, shape: &Shape, rows: usize) -> String {
 
 /// The answer says by it whether there is more.
 fn is_flag(name: &str) -> bool {
-    ["hasmore", "hasnext", "hasnextpage", "more", "moreresults"].contains(&name.to_lowercase().replace('_', "").as_str())
+    ["hasmore", "hasnext", "hasnextpage", "more", "moreresults"]
+        .contains(&name.to_lowercase().replace('_', "").as_str())
 }
 
 /// Without a parameter in the address: a body that counts pages is asked by `page` as a rule.

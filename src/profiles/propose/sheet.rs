@@ -95,9 +95,9 @@ impl<'d> Sheet<'d> {
         if !is_xml {
             // A list that has one element here may have more elsewhere.
             let rows = sheet.rows;
-            sheet.columns.retain(|column| {
-                !column.in_list || column.cells.iter().filter(|cell| cell.is_some()).count() == rows
-            });
+            sheet
+                .columns
+                .retain(|column| !column.in_list || column.cells.iter().filter(|cell| cell.is_some()).count() == rows);
         }
         match shape {
             Shape::Each(_) | Shape::Table(_) => super::wide::to_rows(sheet),

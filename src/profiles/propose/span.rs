@@ -12,11 +12,33 @@ pub struct Span {
 }
 
 const BEGINS: [&str; 14] = [
-    "start", "from", "begin", "since", "after", "startdate", "starttime", "startperiod", "begindate", "fromdate",
-    "datefrom", "starts", "startdt", "sincetimeperiod",
+    "start",
+    "from",
+    "begin",
+    "since",
+    "after",
+    "startdate",
+    "starttime",
+    "startperiod",
+    "begindate",
+    "fromdate",
+    "datefrom",
+    "starts",
+    "startdt",
+    "sincetimeperiod",
 ];
 const ENDS: [&str; 12] = [
-    "end", "to", "until", "before", "enddate", "endtime", "endperiod", "todate", "dateto", "ends", "enddt",
+    "end",
+    "to",
+    "until",
+    "before",
+    "enddate",
+    "endtime",
+    "endperiod",
+    "todate",
+    "dateto",
+    "ends",
+    "enddt",
     "untiltimeperiod",
 ];
 
@@ -28,9 +50,8 @@ enum Form {
 }
 
 pub fn find(pairs: &[(String, String)]) -> Option<Span> {
-    let named = |list: &[&str], (name, _): &&(String, String)| {
-        words(name).iter().any(|word| list.contains(&word.as_str()))
-    };
+    let named =
+        |list: &[&str], (name, _): &&(String, String)| words(name).iter().any(|word| list.contains(&word.as_str()));
     let read = |list: &[&str]| {
         let found = pairs.iter().find(|pair| named(list, pair) && parse(&pair.1).is_some())?;
         parse(&found.1).map(|(form, at)| (found.0.clone(), form, at))
@@ -96,8 +117,18 @@ mod tests {
     #[test]
     fn two_dates_are_a_window() {
         for (from, to, yaml, end) in [
-            ("2024-01-15", "2024-01-15", "{from: 2024-01-15, to: 2024-01-16, step: P1D, inclusive: both}", "{window.end:%Y-%m-%d}"),
-            ("20240101", "20240131", "{from: 2024-01-01, to: 2024-02-01, step: P31D, inclusive: both}", "{window.end:%Y%m%d}"),
+            (
+                "2024-01-15",
+                "2024-01-15",
+                "{from: 2024-01-15, to: 2024-01-16, step: P1D, inclusive: both}",
+                "{window.end:%Y-%m-%d}",
+            ),
+            (
+                "20240101",
+                "20240131",
+                "{from: 2024-01-01, to: 2024-02-01, step: P31D, inclusive: both}",
+                "{window.end:%Y%m%d}",
+            ),
             (
                 "2024-01-01T00:00:00Z",
                 "2024-01-08T00:00:00Z",

@@ -113,7 +113,13 @@ pub fn form_of(name: &str, values: &[&str]) -> Option<TimeForm> {
     if all(|text| shaped(text, "dddddd") && is_month(text)) {
         return found("month", "%Y%m", false);
     }
-    if all(|text| shaped(text, "dddddddddd") && text > "19" && is_month(text) && is_day(text) && (0..24).contains(&number(&text[8..]))) {
+    if all(|text| {
+        shaped(text, "dddddddddd")
+            && text > "19"
+            && is_month(text)
+            && is_day(text)
+            && (0..24).contains(&number(&text[8..]))
+    }) {
         return found("at", "%Y%m%d%H", true);
     }
     if all(|text| shaped(text, "dddddddd") && is_month(text) && is_day(text)) {

@@ -14,7 +14,17 @@ const MIN_MONTHS: usize = 6;
 /// Cells that are looked at.
 const MAX_ROWS: usize = 20_000;
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 
@@ -70,9 +80,8 @@ fn month_of(name: &str) -> Option<usize> {
 
 /// Jan, Feb, … beside a column of years.
 fn months(sheet: &Sheet<'_>) -> Option<Group> {
-    let members: Vec<(usize, String)> = candidates(sheet)
-        .filter_map(|(place, name)| Some((place, format!("{:02}", month_of(name)?))))
-        .collect();
+    let members: Vec<(usize, String)> =
+        candidates(sheet).filter_map(|(place, name)| Some((place, format!("{:02}", month_of(name)?)))).collect();
     let year = candidates(sheet).find(|(place, name)| {
         let texts = sheet.columns[*place].texts();
         let there: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
@@ -102,9 +111,8 @@ fn named_times(sheet: &Sheet<'_>) -> Option<Group> {
     }
     let (form, pattern, members) = groups.into_iter().max_by_key(|(.., members)| members.len())?;
     let regex = regex_lite::Regex::new(&format!("^(?:{pattern})$")).ok()?;
-    let others = candidates(sheet).filter(|(place, name)| {
-        regex.is_match(name) && !members.iter().any(|(member, _)| member == place)
-    });
+    let others = candidates(sheet)
+        .filter(|(place, name)| regex.is_match(name) && !members.iter().any(|(member, _)| member == place));
     if members.len() < MIN_COLUMNS || others.count() > 0 {
         return None;
     }
@@ -161,7 +169,9 @@ fn turned<'d>(sheet: Sheet<'d>, group: &Group) -> Sheet<'d> {
             continue;
         }
         // A mean of the year, say, would be told again with every month.
-        if missing::of_numbers(&there).is_some() && !super::dims::is_code(column.names.last().map_or("", String::as_str)) {
+        if missing::of_numbers(&there).is_some()
+            && !super::dims::is_code(column.names.last().map_or("", String::as_str))
+        {
             left_out.push(format!("{}: numbers that would be told again with every {}", column.from, group.key));
         } else {
             columns.push(repeated(column, rows, group.members.len()));

@@ -267,6 +267,7 @@ fn value(field: &Proposed) -> String {
         Some(part) => format!("{source}, extract: {}", quoted(part)),
         None => source,
     };
+    let source = if field.has_comma { format!("{source}, decimal: comma") } else { source };
     match &field.kind {
         Kind::Dim | Kind::Measure => format!("{{{source}}}"),
         Kind::Fixed(text) => format!("{{const: {}}}", quoted(text)),
