@@ -170,7 +170,7 @@ fn invented() -> Vec<Invented> {
              </channel></rss>"
                 .into(),
             2,
-            vec!["format: xml", "rows: {each: \"$.channel[*].item\"}", "title[0].#text", "temp: {from: \"temp[0].#text\"}", "%a, %d %b %Y %H:%M:%S %z"],
+            vec!["format: xml", "{as: item, path: \"item\"}", "title[0].#text", "temp: {from: \"item.temp[0].#text\"}", "%a, %d %b %Y %H:%M:%S %z"],
         ),
         (
             "https://h.example/covid.csv",

@@ -130,6 +130,7 @@ pub fn measure_name(names: &[String]) -> String {
         return if index.as_str() == "0" { "longitude".into() } else { "latitude".into() };
     }
     match kept.last().map(|name| name.as_str()) {
+        Some("value" | "val" | "v") if kept.len() > 1 => clean(kept[kept.len() - 2]),
         Some("value" | "val") | None => "value".into(),
         Some("#text") => joined(&kept[kept.len().saturating_sub(2)..]),
         Some(number) if number.chars().all(|next| next.is_ascii_digit()) => {
