@@ -228,6 +228,27 @@ async fn an_unchanged_single_answer_costs_one_conditional_request() {
 }
 
 #[actix_web::test]
+async fn a_paged_source_is_asked_conditionally_only_where_one_short_page_was_all() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    for (api, name, sizes) in [
+        ("socrata_crashes", "chicago-traffic-crashes", [("size: 1000", true), ("size: 5", false), ("size: 2", false)]),
+        ("github_releases", "github-release-downloads", [("size: 100}", true), ("size: 4}", false), ("size: 2}", false)]),
+    ] {
+        let text = profile_text(name);
+        for (size, is_kept) in sizes {
+            let profile = profile(&text.replace(sizes[0].0, size));
+            let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
+            let (first, all) = execute(&fetcher, &profile, None).await;
+            assert_eq!(first.validators.is_some(), is_kept, "{api} {size}: {first:?}");
+            let (second, again) = execute(&fetcher, &profile, first.validators).await;
+            let expected = if is_kept { (RunState::Unchanged, 0) } else { (RunState::Succeeded, all.len()) };
+            assert_eq!((second.state, again.len()), expected, "{api} {size}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn loopback_is_refused_unless_the_operator_allows_it() {
     let Some(folder) = server::folder() else { return };
     let server = Server::start(&folder);
