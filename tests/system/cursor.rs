@@ -82,9 +82,8 @@ async fn only_what_is_new_is_asked_for_also_by_a_drone_that_was_killed() {
     let source = source(&events);
     let folder = tempfile::tempdir().unwrap();
     let node = Process::serve(&folder.path().join("node"), &["--drones", "0"]);
-    let drone = || {
-        Process::drone(&node.url, &folder.path().join("drone"), &["--id", "d1", "--allow-private", "127.0.0.1/32"])
-    };
+    let drone =
+        || Process::drone(&node.url, &folder.path().join("drone"), &["--id", "d1", "--allow-private", "127.0.0.1/32"]);
     let mut first = drone();
     let answer = put_profile(&node.url, &PROFILE.replace("URL", &source.url())).await;
     assert_eq!(answer.status, 201, "{}", answer.text());

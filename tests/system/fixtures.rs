@@ -88,8 +88,7 @@ fn start_drone(node: &str, folder: &Path, fixtures: &Path, source: &str) -> Proc
         let meta = std::fs::read_to_string(fixtures.join(name).join("meta.json")).unwrap();
         serde_json::from_str::<Value>(&meta).unwrap()["host"].as_str().unwrap().to_owned()
     };
-    let rewrites: Vec<String> =
-        SOURCES.iter().map(|(name, ..)| format!("{}={source}/{name}", host(name))).collect();
+    let rewrites: Vec<String> = SOURCES.iter().map(|(name, ..)| format!("{}={source}/{name}", host(name))).collect();
     let data = folder.join("drone");
     let mut args = vec!["--control-plane", node, "--data-dir", data.to_str().unwrap()];
     args.extend(["--id", "d1", "--allow-private", "127.0.0.1/32"]);

@@ -28,7 +28,15 @@ pub struct Proposed {
 
 impl Proposed {
     pub fn new(name: &str, from: &str, kind: Kind) -> Self {
-        Self { name: name.into(), from: from.into(), kind, comment: None, is_template: false, extract: None, has_comma: false }
+        Self {
+            name: name.into(),
+            from: from.into(),
+            kind,
+            comment: None,
+            is_template: false,
+            extract: None,
+            has_comma: false,
+        }
     }
 }
 
@@ -210,7 +218,8 @@ fn measure(column: &Column<'_>, there: &[&str], fields: &mut Fields) -> bool {
     let example = there.iter().find(|text| reads_as_number(text) && !missing.iter().any(|own| own == *text));
     let comment = Some(format!("such as {}", cut(example.unwrap_or(&""))));
     fields.missing.extend(missing);
-    let has_comma = there.iter().any(|text| ends_in_fraction(text, ',')) && !there.iter().any(|text| ends_in_fraction(text, '.'));
+    let has_comma =
+        there.iter().any(|text| ends_in_fraction(text, ',')) && !there.iter().any(|text| ends_in_fraction(text, '.'));
     let field = Proposed::new(&measure_name(&column.names), &column.from, Kind::Measure);
     fields.measures.push(Proposed { comment, has_comma, ..field });
     true
