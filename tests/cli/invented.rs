@@ -60,6 +60,11 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 fn invented() -> Vec<Invented> {
+    [cells(), lists(), forms()].concat()
+}
+
+/// Lines of cells.
+fn cells() -> Vec<Invented> {
     vec![
         (
             "https://h.example/buoy.txt",
@@ -80,17 +85,6 @@ fn invented() -> Vec<Invented> {
             vec!["csv: {delimiter: \"\\t\", comment: \"#\", after_header: 1}", "time.at:", "flow: {from: \"flow\"}", "entity.site_no"],
         ),
         (
-            "https://h.example/klines?symbol=BTCUSDT&interval=1d&limit=2",
-            "[[1704067200000,\"42283.5\",\"44184.1\"],[1704153600000,\"44179.5\",\"45879.6\"]]".into(),
-            2,
-            vec![
-                "table: {names: [c0, c1, c2]}",
-                "symbol: \"{symbol}\"",
-                "for_each: [{symbol: \"BTCUSDT\"}]",
-                "entity.symbol: {from: \"param.symbol\"}",
-            ],
-        ),
-        (
             "https://h.example/wb.csv",
             "Country,Code,2021,2022,2023\nBrazil,BRA,1.5,..,2.5\nIndia,IND,3,4,5\n".into(),
             5,
@@ -104,10 +98,27 @@ fn invented() -> Vec<Invented> {
                 "c2: {from: \"c2\", decimal: comma}"],
         ),
         (
-            "https://h.example/events.ndjson",
-            "{\"id\":\"a\",\"ts\":\"2024-01-15T12:00:00Z\",\"n\":1}\n{\"id\":\"b\",\"ts\":\"2024-01-15T12:00:00Z\",\"n\":2}\n".into(),
+            "https://h.example/covid.csv",
+            "Province,Country,Lat,1/22/20,1/23/20\n,Italy,41.9,0,2\nHubei,China,30.9,444,444\n".into(),
+            4,
+            vec!["columns: \"/\\\\d+\\\\/\\\\d+\\\\/\\\\d+/\"", "time.date: {from: \"date\", time: {in: \"%m/%d/%y\"}}", "Lat: numbers"],
+        ),
+    ]
+}
+
+/// Lists, maps and pages in JSON.
+fn lists() -> Vec<Invented> {
+    vec![
+        (
+            "https://h.example/klines?symbol=BTCUSDT&interval=1d&limit=2",
+            "[[1704067200000,\"42283.5\",\"44184.1\"],[1704153600000,\"44179.5\",\"45879.6\"]]".into(),
             2,
-            vec!["format: ndjson", "time.at: {from: \"ts\"}", "key: [entity.id]"],
+            vec![
+                "table: {names: [c0, c1, c2]}",
+                "symbol: \"{symbol}\"",
+                "for_each: [{symbol: \"BTCUSDT\"}]",
+                "entity.symbol: {from: \"param.symbol\"}",
+            ],
         ),
         (
             "https://h.example/studies?pageSize=2",
@@ -139,6 +150,36 @@ fn invented() -> Vec<Invented> {
             vec!["{as: value_2, entries: \"$.values\"}", "time.month: {from: \"value_2.key\"}", "value: {from: \"value_2.value\"}"],
         ),
         (
+            "https://h.example/nwis",
+            r#"{"value":{"timeSeries":[{"sourceInfo":{"siteCode":[{"value":"01646500"}]},"values":[{"value":[{"value":"5430","dateTime":"2024-01-15T08:00:00.000-05:00"},{"value":"-999999","dateTime":"2024-01-15T08:15:00.000-05:00"}]}]}]}}"#.into(),
+            1,
+            vec!["missing: [-999999]", "time.at:", "siteCode[0].value", "value: {from:"],
+        ),
+        (
+            "https://h.example/valet?start_date=2024-01-02&end_date=2024-01-03",
+            r#"{"terms":{},"observations":[{"d":"2024-01-02","FXUSDCAD":{"v":"1.3316"},"FXEURCAD":{"v":"1.4575"}},{"d":"2024-01-03","FXUSDCAD":{"v":"1.3340"},"FXEURCAD":{"v":"1.4580"}}]}"#.into(),
+            2,
+            vec!["rows: {each: \"$.observations\"}", "fxusdcad: {from: \"FXUSDCAD.v\"}", "step: P2D, inclusive: both"],
+        ),
+        (
+            "https://h.example/years",
+            r#"[{"id":"GDP","place":"Ulm","2022":1.5,"2023":null,"2024":2},{"id":"CPI","place":"Ulm","2022":3,"2023":4,"2024":5}]"#.into(),
+            5,
+            vec!["each: \"$\"", "unpivot:", "time.year: {from: \"year\"}", "entity.id"],
+        ),
+    ]
+}
+
+/// Cubes, XML, JSON lines, packed files.
+fn forms() -> Vec<Invented> {
+    vec![
+        (
+            "https://h.example/events.ndjson",
+            "{\"id\":\"a\",\"ts\":\"2024-01-15T12:00:00Z\",\"n\":1}\n{\"id\":\"b\",\"ts\":\"2024-01-15T12:00:00Z\",\"n\":2}\n".into(),
+            2,
+            vec!["format: ndjson", "time.at: {from: \"ts\"}", "key: [entity.id]"],
+        ),
+        (
             "https://h.example/stat",
             r#"{"dataset":{"dimension":{"id":["Region","Tid"],"size":[1,2],"Region":{"category":{"index":{"0301":0},"label":{"0301":"Oslo"}}},"Tid":{"category":{"index":["2023K1","2023K2"]}}},"value":[1,null]}}"#.into(),
             1,
@@ -149,12 +190,6 @@ fn invented() -> Vec<Invented> {
             r#"{"data":{"dataSets":[{"observations":{"0:0":[100.2],"1:1":[99]}}],"structures":[{"dimensions":{"observation":[{"id":"AREA","values":[{"id":"DE","name":"Germany"},{"id":"FR","name":"France"}]},{"id":"TIME_PERIOD","values":[{"id":"2024-01"},{"id":"2024-02"}]}]}}]}}"#.into(),
             2,
             vec!["rows: {cube: sdmx-json}", "time.month: {from: \"TIME_PERIOD.code\"}", "geo.area: {from: \"AREA.code\"}"],
-        ),
-        (
-            "https://h.example/nwis",
-            r#"{"value":{"timeSeries":[{"sourceInfo":{"siteCode":[{"value":"01646500"}]},"values":[{"value":[{"value":"5430","dateTime":"2024-01-15T08:00:00.000-05:00"},{"value":"-999999","dateTime":"2024-01-15T08:15:00.000-05:00"}]}]}]}}"#.into(),
-            1,
-            vec!["missing: [-999999]", "time.at:", "siteCode[0].value", "value: {from:"],
         ),
         (
             "https://h.example/2015-01-01-15.json.gz",
@@ -171,24 +206,6 @@ fn invented() -> Vec<Invented> {
                 .into(),
             2,
             vec!["format: xml", "{as: item, path: \"item\"}", "title[0].#text", "temp: {from: \"item.temp[0].#text\"}", "%a, %d %b %Y %H:%M:%S %z"],
-        ),
-        (
-            "https://h.example/covid.csv",
-            "Province,Country,Lat,1/22/20,1/23/20\n,Italy,41.9,0,2\nHubei,China,30.9,444,444\n".into(),
-            4,
-            vec!["columns: \"/\\\\d+\\\\/\\\\d+\\\\/\\\\d+/\"", "time.date: {from: \"date\", time: {in: \"%m/%d/%y\"}}", "Lat: numbers"],
-        ),
-        (
-            "https://h.example/valet?start_date=2024-01-02&end_date=2024-01-03",
-            r#"{"terms":{},"observations":[{"d":"2024-01-02","FXUSDCAD":{"v":"1.3316"},"FXEURCAD":{"v":"1.4575"}},{"d":"2024-01-03","FXUSDCAD":{"v":"1.3340"},"FXEURCAD":{"v":"1.4580"}}]}"#.into(),
-            2,
-            vec!["rows: {each: \"$.observations\"}", "fxusdcad: {from: \"FXUSDCAD.v\"}", "step: P2D, inclusive: both"],
-        ),
-        (
-            "https://h.example/years",
-            r#"[{"id":"GDP","place":"Ulm","2022":1.5,"2023":null,"2024":2},{"id":"CPI","place":"Ulm","2022":3,"2023":4,"2024":5}]"#.into(),
-            5,
-            vec!["each: \"$\"", "unpivot:", "time.year: {from: \"year\"}", "entity.id"],
         ),
     ]
 }

@@ -49,7 +49,7 @@ fn plain(text: &str) -> Plain {
 fn leaves<'v>(path: &str, value: &'v Value, found: &mut impl FnMut(&str, &'v Value)) {
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, inner)| leaves(&format!("{path}.{name}"), inner, found))
+            members.iter().for_each(|(name, inner)| leaves(&format!("{path}.{name}"), inner, found));
         }
         single => found(path, single),
     }

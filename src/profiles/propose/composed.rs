@@ -52,9 +52,9 @@ fn period(columns: &mut Texts<'_, '_>, fields: &mut Fields) -> Option<Composed> 
         ..Proposed::new(&format!("time.{grain}"), &from, Kind::Time { form, zone: Zone::Unsaid })
     });
     let is_kept = |code: &str| code.len() < 3 || (1..=12).contains(&code[1..].parse::<u8>().unwrap_or(0));
-    let pair = |(year, code): (&Option<String>, &Option<String>)| {
-        let code = code.as_ref().filter(|code| is_kept(code))?;
-        Some(format!("{}{code}", year.as_ref()?))
+    let pair = |(of_year, part): (&Option<String>, &Option<String>)| {
+        let part = part.as_ref().filter(|code| is_kept(code))?;
+        Some(format!("{}{part}", of_year.as_ref()?))
     };
     let texts = columns[year].1.iter().zip(&columns[period].1).map(pair).collect();
     columns.retain(|(column, _)| column.from != year_from && column.from != period_from);

@@ -126,14 +126,14 @@ fn dims(dimension: &Dimension, fields: &mut Fields) {
         return;
     }
     let name = |last: &str| {
-        let whole = dim_name(&[dimension.name.clone()]);
+        let whole = dim_name(std::slice::from_ref(&dimension.name));
         match whole.as_str() {
             "geo.geo" => format!("geo.{last}"),
             _ if last == "code" => whole,
             other => format!("{other}_{last}"),
         }
     };
-    let example = codes.first().map(|code| format!("such as {:?}", super::columns::cut(code)));
+    let example = codes.first().map(|first| format!("such as {:?}", super::columns::cut(first)));
     fields.dims.push(Proposed { comment: example, ..Proposed::new(&name("code"), &code, Kind::Dim) });
     if dimension.has_labels && !clean(&dimension.name).is_empty() {
         let label = format!("{}.label", dimension.name);

@@ -23,13 +23,13 @@ struct Candidate<'f> {
 
 /// Sets `fields.key` to the smallest set of dims that is unique over the rows. Names and codes that are the same in
 /// every row seen are put to it, for other answers may hold others.
-pub fn choose(texts: &Texts<'_, '_>, composed: Option<&Composed>, rows: usize, fields: &mut Fields) {
+pub fn choose(texts: &Texts<'_, '_>, composed: Option<&Composed>, all_rows: usize, fields: &mut Fields) {
     let mut by_from: BTreeMap<&str, &Vec<Option<String>>> =
         texts.iter().map(|(column, values)| (column.from.as_str(), values)).collect();
     by_from.extend(composed.map(|composed| (composed.from.as_str(), &composed.texts)));
     let kept: Vec<usize> = match composed {
-        Some(composed) => (0..rows).filter(|row| composed.texts.get(*row).is_some_and(Option::is_some)).collect(),
-        None => (0..rows).collect(),
+        Some(composed) => (0..all_rows).filter(|row| composed.texts.get(*row).is_some_and(Option::is_some)).collect(),
+        None => (0..all_rows).collect(),
     };
     let mut candidates: Vec<Candidate<'_>> =
         fields.dims.iter().filter_map(|dim| candidate(dim, by_from.get(dim.from.as_str())?, &kept)).collect();

@@ -44,7 +44,7 @@ pub fn read(text: &str) -> Option<(Lines, Value)> {
         .collect();
     let plain: Vec<&str> = lines.iter().filter(|line| line.comment.is_none()).map(|line| line.text).collect();
     let (delimiter, width) = parting(&plain)?;
-    let fits = |text: &str| cells(text, delimiter).is_some_and(|cells| cells.len() == width);
+    let fits = |line: &str| cells(line, delimiter).is_some_and(|cells| cells.len() == width);
     let first = lines.iter().position(|line| line.comment.is_none() && fits(line.text))?;
     let marked = marked_header(&lines[..first], delimiter, width);
     let first = marked.unwrap_or(first);
@@ -76,7 +76,7 @@ pub fn read(text: &str) -> Option<(Lines, Value)> {
         form.names.clone()
     };
     let all = std::iter::once(header).chain(rows);
-    Some((form, all.map(|row| row.into_iter().map(Value::from).collect::<Value>()).collect()))
+    Some((form, all.map(|cells| cells.into_iter().map(Value::from).collect::<Value>()).collect()))
 }
 
 fn is_mark(next: &char) -> bool {

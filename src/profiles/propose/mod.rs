@@ -100,10 +100,10 @@ fn propose_for(seen: &Seen<'_>, form: &Form, document: &Value) -> Result<String,
         return Ok(text);
     }
     // What is guessed from the address is the part that may not fit together: without it the profile is plain.
-    let text = write::profile(seen, form, &shape, &bare, &ask::Asked::default());
-    match load(&text) {
-        Ok(_) => Ok(text),
-        Err(problems) => Err(ProposeError::Own(format!("{problems}\n{text}"))),
+    let plain = write::profile(seen, form, &shape, &bare, &ask::Asked::default());
+    match load(&plain) {
+        Ok(_) => Ok(plain),
+        Err(problems) => Err(ProposeError::Own(format!("{problems}\n{plain}"))),
     }
 }
 

@@ -46,7 +46,7 @@ pub fn guess(
         let own = param(&TOKENS);
         let named = own.map_or_else(|| token_param(&name), |(own, _)| own.clone());
         let start = own.filter(|(_, value)| value == "*").map_or("", |_| ", start: \"*\"");
-        taken.extend(own.map(|(name, _)| name.clone()));
+        taken.extend(own.map(|(known, _)| known.clone()));
         let yaml = format!("{{kind: token, param: {}, next: {}{start}{size_part}}}", scalar(&named), scalar(&path));
         return Some(Guess { yaml, taken, comment: "the answer gives a token; check the name of its parameter" });
     }

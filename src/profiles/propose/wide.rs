@@ -37,10 +37,12 @@ pub struct Wide {
     pub value: &'static str,
 }
 
+/// Places of columns, with the text that stands for each.
+type Members = Vec<(usize, String)>;
+
 /// The columns that are times, and how their names are written.
 struct Group {
-    /// Places of the columns, with the text that stands for each.
-    members: Vec<(usize, String)>,
+    members: Members,
     columns: String,
     key: &'static str,
     /// Of months: the column of their year.
@@ -100,7 +102,7 @@ fn months(sheet: &Sheet<'_>) -> Option<Group> {
 
 /// Names that are times themselves: 2023, 2024-01, 1/22/20, 2019 [YR2019].
 fn named_times(sheet: &Sheet<'_>) -> Option<Group> {
-    let mut groups: Vec<(TimeForm, String, Vec<(usize, String)>)> = Vec::new();
+    let mut groups: Vec<(TimeForm, String, Members)> = Vec::new();
     for (place, name) in candidates(sheet) {
         let Some((form, time)) = time_in(name) else { continue };
         let pattern = pattern_of(name);
