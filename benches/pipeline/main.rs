@@ -1,6 +1,7 @@
 //! From the bytes of pages to batches of canonical records with their ids, on one core: the pipeline with a profile,
 //! against the same through `serde_json::Value` and through a struct written by hand for this one shape, in turn in one
-//! run. `cargo bench --bench pipeline [-- ROUNDS]` prints medians and ratios.
+//! run. `cargo bench --bench pipeline [-- ROUNDS]` prints medians and ratios; with `alone` only the pipeline runs, for a
+//! profiler to look at.
 //!
 //! All three begin with the bodies of the pages in memory and end with packed records and digests; the pipeline also
 //! plays the run around them: requests, paging, judging, duplicates, counts.
@@ -26,6 +27,9 @@ use shapes::{PAGES, ROWS, Shape};
 fn main() {
     let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(15);
     let objects = shapes::objects();
+    if std::env::args().any(|word| word == "alone") {
+        return alone(&objects, rounds);
+    }
     agree(&objects);
     compare(&objects, rounds);
     println!();
@@ -59,6 +63,13 @@ fn compare(objects: &Shape, rounds: usize) {
     let ratio = |other: &[Sample]| median(ours.iter().zip(other).map(|(ours, other)| other.cpu_us / ours.cpu_us));
     println!("ratio of CPU time, median of rounds: {:.2} times Value, {:.2} of the struct", ratio(value), ratio(typed));
     println!("goals: 1,400,000 records/s, 3 times Value, 0.85 of the struct");
+}
+
+fn alone(objects: &Shape, rounds: usize) {
+    let ours = Ours::new(objects);
+    let samples: Vec<Sample> = (0..rounds).map(|_| measure(ours.count, || drop(black_box(ours.records())))).collect();
+    meter::head();
+    meter::line("pipeline, any profile", objects.pages[0].len() as f64 / ROWS as f64, &samples);
 }
 
 fn others(rounds: usize) {
