@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
 mod compare;
+mod corpus;
 mod faults;
 mod hostile;
 mod server;
