@@ -1,9 +1,11 @@
 //! Profiles against answers, without a network: from YAML and bytes to records.
 
 mod differential;
+mod first;
 mod forms;
 mod fuzz;
 mod pages;
+mod played;
 mod recipes;
 mod shapes;
 

@@ -2,7 +2,7 @@
 
 use super::notes::Notes;
 use super::scope::Scope;
-use super::{condition, field, record, rows};
+use super::{condition, field, first, record, rows};
 use crate::profiles::document::Document;
 use crate::profiles::document::rows::LookupDoc;
 use crate::profiles::document::source::Source;
@@ -24,6 +24,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let format = source.format.as_ref().map_or(Format::Json, |format| format.value);
     let grid = matches!(format, Format::Csv | Format::Columns);
     let mut scope = Scope::new(params, source.window.is_some(), found);
+    scope.without_value(first::batched(source, params));
     let mut prepare = Prepare::Nothing;
     match (&document.rows, found) {
         (Some(declared), _) => prepare = rows::declared(declared, grid, &mut scope, notes),

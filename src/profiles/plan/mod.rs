@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod decoding;
 mod field;
+mod first;
 mod shape;
 
 use super::document::Document;
@@ -23,6 +24,7 @@ pub use super::template::{Hole, Part, Template};
 pub use super::units::{Conversion, Unit};
 pub use decoding::*;
 pub use field::*;
+pub use first::*;
 pub use shape::*;
 
 /// Index into the array of values of a row.
@@ -44,6 +46,10 @@ pub struct Plan {
     pub params: Vec<String>,
     /// Values of the parameters, one list for each set. One empty set where there are none.
     pub sets: Vec<Vec<Scalar>>,
+    /// Gives more parameters to each set, one list of them for each of its rows.
+    pub first: Option<Box<First>>,
+    /// How the values of `first` share requests; those of `for_each` are put together in `sets` already.
+    pub batch: Option<Batch>,
     pub window: Option<Window>,
     pub paging: Option<Paging>,
     pub empty_on: Vec<u16>,
@@ -83,6 +89,8 @@ pub struct Request {
     pub method: Method,
     pub url: Template,
     pub query: Vec<(String, Vec<Template>)>,
+    /// Put before `query` as it is.
+    pub raw_query: Option<Template>,
     pub headers: Vec<(String, Template)>,
     pub body: Body,
     pub auth: Option<Auth>,
@@ -100,7 +108,8 @@ impl Request {
             Body::Form(pairs) => listed(pairs),
             Body::Text(text) => named(text),
         };
-        body || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
+        let raw = self.raw_query.as_ref().is_some_and(named);
+        body || raw || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
     }
 }
 

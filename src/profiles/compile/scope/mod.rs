@@ -19,6 +19,8 @@ const MAX_HEADERS: usize = 50;
 pub struct Scope<'p> {
     params: &'p [String],
     has_window: bool,
+    /// The parameter of which several values share a request.
+    batched: Option<&'p str>,
     shape: Shape,
     levels: Vec<LevelScope>,
     slots: usize,
@@ -69,6 +71,7 @@ impl<'p> Scope<'p> {
         Self {
             params,
             has_window,
+            batched: None,
             shape: Shape { nodes: vec![ShapeNode::default()] },
             levels: Vec::new(),
             slots: usize::from(FIRST_PARAM) + params.len(),
@@ -81,6 +84,11 @@ impl<'p> Scope<'p> {
             rows_root: 0,
             pivot: None,
         }
+    }
+
+    /// This parameter has no single value in an answer.
+    pub fn without_value(&mut self, batched: Option<&'p str>) {
+        self.batched = batched;
     }
 
     /// The document will be `[document, rows]`. To be called before anything is named.
@@ -379,8 +387,8 @@ pub fn unknown_param(name: &str, params: &[String]) -> String {
     let names: Vec<&str> = params.iter().map(String::as_str).collect();
     match (nearest(name, &names), names.as_slice()) {
         (Some(near), _) => format!("there is no parameter {name:?}; did you mean {near:?}?"),
-        (None, []) => format!("there is no parameter {name:?}; for_each declares none"),
-        (None, names) => format!("there is no parameter {name:?}; for_each declares {}", list(names)),
+        (None, []) => format!("there is no parameter {name:?}; neither for_each nor first declares any"),
+        (None, names) => format!("there is no parameter {name:?}; the parameters are {}", list(names)),
     }
 }
 

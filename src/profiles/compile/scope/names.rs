@@ -125,6 +125,9 @@ impl Scope<'_> {
 
     fn param_slot(&self, rest: &[Segment]) -> Result<Slot, String> {
         let [Segment::Name(name)] = rest else { return Err("param is followed by one name: param.name".into()) };
+        if self.batched == Some(name.as_str()) {
+            return Err(format!("batch puts several values of {name:?} into one request; take it from the answer"));
+        }
         let index = self.params.iter().position(|param| param == name);
         let index = index.ok_or_else(|| unknown_param(name, self.params))?;
         slot_number(usize::from(FIRST_PARAM) + index)
