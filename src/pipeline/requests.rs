@@ -33,11 +33,12 @@ pub fn first_requests(profile: &Profile, now_ms: i64, secrets: &dyn Secrets, mos
     let stand_ins: Vec<Scalar> = stand_ins.collect();
     let sets = plan.sets.iter().take(most).map(|values| [values.as_slice(), &stand_ins].concat());
     let sets: Vec<Vec<Scalar>> = sets.collect();
-    let lists = sets.iter().flat_map(|values| windows.iter().map(move |window| (values, *window)));
-    let shown = lists.take(most).map(|(values, window)| asked(plan, values, window, now_ms, secrets)).collect();
-    let first = plan.first.as_ref().map(|first| &first.plan);
-    let lists = first.map(|first| first.sets.iter().take(most).map(|values| asked(first, values, None, now_ms, secrets)));
-    let lists = lists.into_iter().flatten().collect();
+    let begun = sets.iter().flat_map(|values| windows.iter().map(move |window| (values, *window)));
+    let shown = begun.take(most).map(|(values, window)| asked(plan, values, window, now_ms, secrets)).collect();
+    let of_list = |list: &Plan| -> Vec<_> {
+        list.sets.iter().take(most).map(|values| asked(list, values, None, now_ms, secrets)).collect()
+    };
+    let lists = plan.first.as_ref().map(|first| of_list(&first.plan)).unwrap_or_default();
     FirstRequests { sets: plan.sets.len(), windows: windows.len(), lists, shown }
 }
 

@@ -39,9 +39,7 @@ impl Run<'_> {
 fn of_list(end: End) -> End {
     match end {
         End::Limit(limit) => End::Limit(format!("{limit}, while first was read")),
-        End::Failed { message, not_before_ms } => {
-            End::Failed { message: format!("first: {message}"), not_before_ms }
-        }
+        End::Failed { message, not_before_ms } => End::Failed { message: format!("first: {message}"), not_before_ms },
         End::Unchanged => End::Unchanged,
     }
 }
@@ -74,6 +72,8 @@ fn value(record: &Value, name: &str) -> Option<Scalar> {
     let of = |half: &str| record.get(half)?.get(FIRST_GROUP)?.get(name);
     match of("dims").or_else(|| of("measures"))? {
         Value::String(text) => Some(Scalar::Text(text.clone())),
-        number => Some(number.as_i64().map_or_else(|| Scalar::Decimal(number.as_f64().unwrap_or(0.0)), Scalar::Integer)),
+        number => {
+            Some(number.as_i64().map_or_else(|| Scalar::Decimal(number.as_f64().unwrap_or(0.0)), Scalar::Integer))
+        }
     }
 }

@@ -124,8 +124,8 @@ impl<'r> Run<'r> {
                 self.windows(values, sink).await?;
                 continue;
             };
-            for values in self.items(first, values).await? {
-                self.windows(&values, sink).await?;
+            for item in self.items(first, values).await? {
+                self.windows(&item, sink).await?;
             }
         }
         Ok(())

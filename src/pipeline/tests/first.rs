@@ -94,7 +94,8 @@ measures: {v: v}
     for ids in ["[1,2]", "[3]"] {
         let mut answer = get("https://h/data", format!("[{{\"id\":{},\"v\":1}}]", &ids[1..2]));
         let request = answer.request.as_mut().unwrap();
-        (request.method, request.body) = ("POST".into(), Some(serde_json::from_str(&format!("{{\"ids\":{ids}}}")).unwrap()));
+        (request.method, request.body) =
+            ("POST".into(), Some(serde_json::from_str(&format!("{{\"ids\":{ids}}}")).unwrap()));
         answers.push(answer);
     }
     let played = play(text, answers);
@@ -116,7 +117,10 @@ fn what_goes_wrong_with_a_list_is_told_as_such() {
     };
     let failed = play(&text(""), vec![]);
     assert_eq!(failed.outcome.state, RunState::Partial);
-    assert_eq!(failed.outcome.error.as_deref(), Some("stopped at the limit of the saved answers, while first was read"));
+    assert_eq!(
+        failed.outcome.error.as_deref(),
+        Some("stopped at the limit of the saved answers, while first was read")
+    );
     let odd = play(&text(""), vec![get("https://h/", "{}")]);
     assert_eq!(odd.outcome.state, RunState::Failed);
     assert!(odd.outcome.error.as_deref().unwrap().starts_with("first: https://h/: expected an array"), "{odd:?}");
@@ -129,7 +133,9 @@ fn what_goes_wrong_with_a_list_is_told_as_such() {
 #[test]
 fn what_cannot_work_is_told_when_the_profile_is_read() {
     let told = |source: &str| {
-        let text = format!("id: t\nsource: {{url: 'https://h/{{a}}', {source}}}\nrows: {{each: $}}\nmeasures: {{v: v}}\ndims: {{x.y: param.a}}\n");
+        let text = format!(
+            "id: t\nsource: {{url: 'https://h/{{a}}', {source}}}\nrows: {{each: $}}\nmeasures: {{v: v}}\ndims: {{x.y: param.a}}\n"
+        );
         let problems = load(&text).err().map_or_else(Vec::new, |problems| problems.places(Some("p")));
         problems.into_iter().map(|place| format!("{} {}", place.at, place.reason)).collect::<Vec<_>>().join("\n")
     };
@@ -142,7 +148,10 @@ fn what_cannot_work_is_told_when_the_profile_is_read() {
         (format!("first: {{{list}}}"), "source needs url"),
         (format!("first: {{url: 'https://h/', wehre: [], {list}}}"), "unknown key \"wehre\"; did you mean \"where\"?"),
         (format!("for_each: {{a: [1]}}, first: {{url: 'https://h/', {list}}}"), "for_each declares \"a\" already"),
-        (format!("first: {{url: 'https://h/', {list}}}, batch: 3"), "batch puts several values of \"a\" into one request"),
+        (
+            format!("first: {{url: 'https://h/', {list}}}, batch: 3"),
+            "batch puts several values of \"a\" into one request",
+        ),
         ("for_each: {a: [1], b: [2]}, batch: 3".into(), "batch needs param, one of a, b"),
         ("for_each: {a: [1], b: [2]}, batch: {size: 0, param: b}".into(), "a batch has at least 1 value"),
         ("for_each: {a: [1], b: [2]}, batch: {size: 1, param: c}".into(), "there is no parameter \"c\""),

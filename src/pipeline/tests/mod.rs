@@ -7,6 +7,7 @@ mod fuzz;
 mod pages;
 mod played;
 mod recipes;
+mod selectors;
 mod shapes;
 
 use super::decode::{self, Document};

@@ -2,9 +2,9 @@
 //! that share a request.
 
 use super::notes::Notes;
-use super::source::good_param_name;
 use super::plan_of;
 use super::scope::unknown_param;
+use super::source::good_param_name;
 use crate::profiles::document::Document;
 use crate::profiles::document::fields::{Field, FieldDoc, FieldKind};
 use crate::profiles::document::source::auth::{Auth, SecretPlace};
@@ -87,10 +87,7 @@ fn as_profile(outer: &Source, first: &At<FirstDoc>, params: &[String]) -> Docume
         (At { value, place: name.place }, field)
     };
     let dims: Vec<_> = texts.into_iter().map(grouped).collect();
-    let mark = FieldDoc {
-        constant: Some(At { value: Scalar::Integer(1), place: first.place }),
-        ..FieldDoc::default()
-    };
+    let mark = FieldDoc { constant: Some(At { value: Scalar::Integer(1), place: first.place }), ..FieldDoc::default() };
     let mark = At { value: Field::Full(Box::new(mark)), place: first.place };
     let mark = (At { value: FIRST_MARK.to_owned(), place: first.place }, mark);
     let measures = numbers.into_iter().map(grouped).chain([mark]).collect();
@@ -116,9 +113,11 @@ fn is_number(field: &At<Field>) -> bool {
 /// Headers of the source that do not wait for a value of the list.
 fn inherited(outer: &Source, params: &[String]) -> Option<Entries<At<String>>> {
     let known = |text: &str| {
-        let name = |name: &str| name == "now" || params.iter().any(|param| param == name);
-        let bare = |name: &str| name.strip_prefix("param.").unwrap_or(name).to_owned();
-        Template::parse(text).is_ok_and(|template| template.holes().all(|hole| name(&bare(&hole.name))))
+        let is_known = |name: &str| {
+            let bare = name.strip_prefix("param.").unwrap_or(name);
+            bare == "now" || params.iter().any(|param| param == bare)
+        };
+        Template::parse(text).is_ok_and(|template| template.holes().all(|hole| is_known(&hole.name)))
     };
     let headers = outer.headers.as_ref()?.0.iter().filter(|(_, value)| known(&value.value));
     Some(Entries(headers.cloned().collect()))

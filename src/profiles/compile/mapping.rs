@@ -11,7 +11,8 @@ use crate::profiles::document::source::form::Format;
 use crate::profiles::node::At;
 use crate::profiles::path::Segment;
 use crate::profiles::plan::{
-    Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pivot, Policy, Prepare, Rule, Slot, Stop, Until,
+    Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pick, Pivot, Policy, Prepare, Rule, SelectStep, Slot,
+    Stop, Until,
 };
 
 /// At most this many conditions on a row.
@@ -93,25 +94,20 @@ fn lookups(document: &Document, grid: bool, notes: &mut Notes) -> Vec<Lookup> {
 
 fn lookup(name: &str, doc: &At<LookupDoc>, notes: &mut Notes) -> Option<Lookup> {
     let mut scope = Scope::new(&[], false, None);
-    let mut select = None;
-    match (&doc.value.each, &doc.value.entries) {
-        (Some(each), None) => {
-            select = rows::selector(each, notes);
-            let segments = if select.is_some() { Vec::new() } else { notes.path(each)?.segments };
-            let prepared = if select.is_some() { scope.prepare() } else { Ok(()) };
-            let added = prepared.and_then(|()| scope.add_levels(None, &segments, LevelKind::Each));
-            notes.keep(each.place, added)?;
-        }
-        (None, Some(entries)) => {
-            let path = notes.path(entries)?;
-            let added = scope.add_levels(None, &path.segments, LevelKind::Entries { key: None, keys: Keys::All });
-            notes.keep(entries.place, added)?;
-        }
+    let (rows, entries) = match (&doc.value.each, &doc.value.entries) {
+        (Some(each), None) => (each, false),
+        (None, Some(entries)) => (entries, true),
         _ => {
             notes.add(doc.place, "a lookup has either each or entries");
             return None;
         }
-    }
+    };
+    let kind = if entries { LevelKind::Entries { key: None, keys: Keys::All } } else { LevelKind::Each };
+    let select = self::rows::selector(rows, notes).map(|selector| SelectStep { pick: Pick::Path(selector), entries });
+    let segments = if select.is_some() { Vec::new() } else { notes.path(rows)?.segments };
+    let prepared = if select.is_some() { scope.prepare() } else { Ok(()) };
+    let added = prepared.and_then(|()| scope.add_levels(None, &segments, kind));
+    notes.keep(rows.place, added)?;
     let (Some(keys), Some(value)) = (&doc.value.key, &doc.value.value) else {
         notes.add(doc.place, "a lookup needs key and value");
         return None;
