@@ -19,7 +19,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> ExitCode {
     let file = args.file.display().to_string();
-    let text = match std::fs::read_to_string(&args.file) {
+    let text = match super::files::read(&args.file) {
         Ok(text) => text,
         Err(error) => return refuse(2, format!("{file}: {error}")),
     };

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::too_large;
 use crate::domain::canonical::write_text;
 use crate::pipeline::page::PageError;
-use crate::profiles::Segment;
-use crate::profiles::plan::{Pick, SelectStep, Selector};
+use crate::profiles::plan::{Pick, SelectStep, Selector, Take};
+use crate::profiles::{Origin, Path, Segment};
 
 /// What the steps select: an array, or an object for members of maps. Elements that hold rows of another step are
 /// `[element, rows]`.
@@ -46,12 +46,15 @@ fn level(value: &Value, steps: &[SelectStep], out: &mut Vec<u8>) -> Result<(), P
         Pick::Plain(segments) => containers(value, segments),
         Pick::Path(selector) => selector.select(value),
     };
-    if step.entries {
-        return object(&picked, &step.pick, inner, out);
-    }
-    match &step.pick {
-        Pick::Path(_) => array(picked.into_iter(), inner, out),
-        Pick::Plain(_) => {
+    match (step.take, &step.pick) {
+        (Take::Members, _) => object(&picked, &step.pick, inner, out),
+        (Take::Whole, _) => match picked.as_slice() {
+            [] => element(&Value::Null, inner, out),
+            [one] => element(one, inner, out),
+            several => Err(PageError::Failed(format!("{} leads to {} places, not one", name(&step.pick), several.len()))),
+        },
+        (Take::Elements, Pick::Path(_)) => array(picked.into_iter(), inner, out),
+        (Take::Elements, Pick::Plain(_)) => {
             let mut rows = Vec::new();
             for container in picked {
                 rows.extend(container.as_array().ok_or_else(|| misplaced("an array", &step.pick, container))?);
@@ -129,15 +132,15 @@ fn inside<'v>(value: &'v Value, segment: &Segment) -> Vec<&'v Value> {
 }
 
 fn misplaced(wanted: &str, pick: &Pick, found: &Value) -> PageError {
-    let path = match pick {
-        Pick::Path(selector) => selector.text.clone(),
-        Pick::Plain(segments) => {
-            let path = crate::profiles::Path { origin: crate::profiles::Origin::Open, segments: segments.clone() };
-            path.to_string()
-        }
-    };
     let found: String = found.to_string().chars().take(60).collect();
-    PageError::Failed(format!("expected {wanted} of rows at {path}, found {found}"))
+    PageError::Failed(format!("expected {wanted} of rows at {}, found {found}", name(pick)))
+}
+
+fn name(pick: &Pick) -> String {
+    match pick {
+        Pick::Path(selector) => selector.text.clone(),
+        Pick::Plain(segments) => Path { origin: Origin::Open, segments: segments.clone() }.to_string(),
+    }
 }
 
 /// A JSON text as serde reads it, with the place of what is wrong.

@@ -1,5 +1,6 @@
 //! Profiles against answers, without a network: from YAML and bytes to records.
 
+mod combine;
 mod differential;
 mod first;
 mod forms;

@@ -12,7 +12,7 @@ use crate::profiles::node::At;
 use crate::profiles::path::Segment;
 use crate::profiles::plan::{
     Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pick, Pivot, Policy, Prepare, Rule, SelectStep, Slot,
-    Stop, Until,
+    Stop, Take, Until,
 };
 
 /// At most this many conditions on a row.
@@ -47,6 +47,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let pivot = pivot.and_then(|pivot| rows::pivot(pivot, &mut scope, notes));
     let lookups = lookups(document, grid, notes);
     let record = record::record(document, &missing, &lookups, &mut scope, notes);
+    let rank = record::rank(document, &record, &mut scope, notes);
     let policy = policy(source, &mut scope, notes);
     let (stop, next) = stop(source, &mut scope, notes);
     let finished = notes.keep(place, scope.finish())?;
@@ -62,6 +63,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let pivot = pivot.map(|pivot| Pivot { columns: finished.pivot, ..pivot });
     Some(Mapping {
         places: finished.places,
+        rows_may_be_absent: format == Format::Xml,
         prepare,
         pivot,
         lookups,
@@ -70,6 +72,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
         document_slots: finished.document_slots,
         conditions,
         record,
+        rank,
         policy,
         stop,
         next,
@@ -103,7 +106,8 @@ fn lookup(name: &str, doc: &At<LookupDoc>, notes: &mut Notes) -> Option<Lookup> 
         }
     };
     let kind = if entries { LevelKind::Entries { key: None, keys: Keys::All } } else { LevelKind::Each };
-    let select = self::rows::selector(rows, notes).map(|selector| SelectStep { pick: Pick::Path(selector), entries });
+    let take = if entries { Take::Members } else { Take::Elements };
+    let select = self::rows::selector(rows, notes).map(|selector| SelectStep { pick: Pick::Path(selector), take });
     let segments = if select.is_some() { Vec::new() } else { notes.path(rows)?.segments };
     let prepared = if select.is_some() { scope.prepare() } else { Ok(()) };
     let added = prepared.and_then(|()| scope.add_levels(None, &segments, kind));
@@ -182,14 +186,14 @@ fn stop(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> (Stop, Opt
 
 fn document_condition(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Condition> {
     let parsed = notes.keep(text.place, condition::parse(&text.value))?;
-    let slot = scope.document_slot(without_all(&parsed.path.segments));
+    let slot = scope.answer_slot(parsed.path.origin, without_all(&parsed.path.segments));
     let slot = notes.keep(text.place, slot.map_err(|error| format!("{}: {error}", parsed.path)))?;
     Some(parsed.with_slot(slot))
 }
 
 fn document_slot(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Slot> {
     let path = notes.path(text)?;
-    let slot = scope.document_slot(without_all(&path.segments));
+    let slot = scope.answer_slot(path.origin, without_all(&path.segments));
     notes.keep(text.place, slot.map_err(|error| format!("{:?}: {error}", text.value)))
 }
 

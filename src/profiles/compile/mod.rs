@@ -24,7 +24,7 @@ use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
 use super::node::{At, Place};
 use super::own_test::ProfileTest;
 use super::path::{Origin, Path, Segment};
-use super::plan::{Duplicates, Found, FoundKind, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar};
+use super::plan::{Found, FoundKind, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
 use notes::Notes;
@@ -159,7 +159,7 @@ fn plan_of(
     let cursor = doc.cursor.as_ref().and_then(|cursor| window::cursor(doc, cursor, request.as_ref(), notes));
     check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
     let mapping = mapping_plan(document, &params, notes)?;
-    let duplicates = duplicates(document, &mapping, notes);
+    let duplicates = record::duplicates(document, notes);
     let request = request?;
     let (first, batch) = (None, None);
     Some(Plan {
@@ -177,18 +177,6 @@ fn plan_of(
         limits,
         mapping,
     })
-}
-
-fn duplicates(document: &Document, mapping: &MappingPlan, notes: &mut Notes) -> Duplicates {
-    match mapping {
-        MappingPlan::Ready(mapping) => record::duplicates(document, &mapping.record, notes),
-        MappingPlan::ByShape(_) => {
-            // The record does not depend on the shape.
-            let stand_in = Found { kind: FoundKind::Each, under: Vec::new(), outside: Vec::new() };
-            let compiled = mapping::mapping(document, &[], Some(&stand_in), &mut Notes::default());
-            compiled.map_or(Duplicates::Last, |compiled| record::duplicates(document, &compiled.record, notes))
-        }
-    }
 }
 
 /// A parameter of paging that goes into the body needs a JSON body.

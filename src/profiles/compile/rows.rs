@@ -11,6 +11,7 @@ use crate::profiles::node::{At, Place};
 use crate::profiles::path::{Origin, Path, Segment};
 use crate::profiles::plan::{
     self, Found, FoundKind, JoinPairs, Keys, LevelKind, ListPlace, Pick, Places, Prepare, SelectStep, Selector,
+    Take,
 };
 
 /// Adds the levels that the profile names; gives what is to be done before they are walked.
@@ -207,7 +208,15 @@ fn cube(cube: &At<Cube>, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
 struct Step<'d> {
     name: Option<&'d At<String>>,
     text: &'d At<String>,
-    entries: bool,
+    way: Way,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Each,
+    Entries,
+    Zip,
+    Table,
 }
 
 impl Step<'_> {
@@ -216,13 +225,26 @@ impl Step<'_> {
     }
 
     fn kind(&self) -> LevelKind {
-        if self.entries { LevelKind::Entries { key: None, keys: Keys::All } } else { LevelKind::Each }
+        match self.way {
+            Way::Each => LevelKind::Each,
+            Way::Entries => LevelKind::Entries { key: None, keys: Keys::All },
+            Way::Zip => LevelKind::Zip { columns: Vec::new() },
+            Way::Table => LevelKind::Table { columns: Vec::new(), unpivot: None },
+        }
+    }
+
+    fn take(&self) -> Take {
+        match self.way {
+            Way::Each => Take::Elements,
+            Way::Entries => Take::Members,
+            Way::Zip | Way::Table => Take::Whole,
+        }
     }
 }
 
 fn each_rows(each: &Each, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
     let steps: Vec<Step<'_>> = match each {
-        Each::Path(text) => vec![Step { name: None, text, entries: false }],
+        Each::Path(text) => vec![Step { name: None, text, way: Way::Each }],
         Each::Steps(steps) => steps.iter().filter_map(|step| self::step(step, notes)).collect(),
     };
     let selects: Vec<Option<Selector>> = steps.iter().map(|step| selector(step.text, notes)).collect();
@@ -257,14 +279,14 @@ fn pick(
     scope: &Scope<'_>,
     notes: &mut Notes,
 ) -> Option<SelectStep> {
-    let entries = step.entries;
+    let take = step.take();
     if let Some(selector) = select {
         begins_at_answer(step.text, selector.text.starts_with('$'), first, notes)?;
         let pick = Pick::Path(without_step_name(selector, step.text, first, scope, notes)?);
-        return Some(SelectStep { pick, entries });
+        return Some(SelectStep { pick, take });
     }
     let path = step_path(step.text, first, scope, notes)?;
-    Some(SelectStep { pick: Pick::Plain(path.segments), entries })
+    Some(SelectStep { pick: Pick::Plain(path.segments), take })
 }
 
 /// `tx.data[?…]` in the second step means `data[?…]` of the first.
@@ -291,11 +313,13 @@ pub fn selector(text: &At<String>, notes: &mut Notes) -> Option<Selector> {
 
 fn step<'d>(step: &'d At<StepDoc>, notes: &mut Notes) -> Option<Step<'d>> {
     let name = step.value.name.as_ref();
-    match (&step.value.path, &step.value.entries) {
-        (Some(text), None) => Some(Step { name, text, entries: false }),
-        (None, Some(text)) => Some(Step { name, text, entries: true }),
+    let doc = &step.value;
+    let ways = [(&doc.path, Way::Each), (&doc.entries, Way::Entries), (&doc.zip, Way::Zip), (&doc.table, Way::Table)];
+    let mut said = ways.into_iter().filter_map(|(text, way)| Some((text.as_ref()?, way)));
+    match (said.next(), said.next()) {
+        (Some((text, way)), None) => Some(Step { name, text, way }),
         _ => {
-            notes.add(step.place, "a step has either path or entries");
+            notes.add(step.place, "a step is one of path, entries, zip and table");
             None
         }
     }

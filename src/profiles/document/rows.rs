@@ -216,7 +216,7 @@ pub enum Each {
 }
 
 document! {
-    /// One step into nested lists. Fields of every step stay in reach by its name: `series.seriesID`. Where one of the steps
+    /// One step into nested lists: one of `path`, `entries`, `zip` and `table`. Fields of every step stay in reach by its name: `series.seriesID`. Where one of the steps
     /// is more than a plain path, the answer is read as a whole tree: it then takes several times its size in memory, and
     /// numbers keep 64 bits.
     pub struct StepDoc {
@@ -227,6 +227,11 @@ document! {
         path: At<String>,
         /// Path of a map whose keys are data, from the element of the step before. Gives `name.key` and `name.value`.
         entries: At<String>,
+        /// Path of an object with parallel arrays, from the element of the step before; for the last step.
+        zip: At<String>,
+        /// Path of an array of arrays whose first row names the columns, from the element of the step before; for the last
+        /// step.
+        table: At<String>,
     }
 }
 

@@ -161,6 +161,8 @@ pub struct Window {
     pub to: Instant,
     pub step: jiff::Span,
     pub inclusive: Inclusive,
+    /// Milliseconds by which a window reaches into the one before.
+    pub overlap_ms: i64,
 }
 
 /// An instant, fixed or counted from now.
@@ -232,6 +234,8 @@ pub enum FoundKind {
 #[derive(Debug)]
 pub struct Mapping {
     pub places: Places,
+    /// An answer without the place of the rows has none: in XML, where an element without children says so.
+    pub rows_may_be_absent: bool,
     /// What is done to the document before its rows are walked.
     pub prepare: Prepare,
     pub pivot: Option<Pivot>,
@@ -244,6 +248,8 @@ pub struct Mapping {
     pub document_slots: Vec<Slot>,
     pub conditions: Vec<Rule>,
     pub record: Record,
+    /// By what the largest of several records with one key is found.
+    pub rank: Option<Rank>,
     pub policy: Policy,
     pub stop: Stop,
     /// The slot with the next URL or token.

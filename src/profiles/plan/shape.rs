@@ -31,8 +31,18 @@ pub enum Prepare {
 #[derive(Debug)]
 pub struct SelectStep {
     pub pick: Pick,
-    /// The rows are members of maps, not elements of arrays.
-    pub entries: bool,
+    pub take: Take,
+}
+
+/// What the rows are of the places that were picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// Elements of arrays.
+    Elements,
+    /// Members of maps.
+    Members,
+    /// The one place as it is: a table, or parallel arrays.
+    Whole,
 }
 
 /// Places of a tree.
