@@ -234,3 +234,34 @@ fn stamp(about: &std::fs::Metadata) -> Stamp {
     let modified_ms = since.and_then(|since| i64::try_from(since.as_nanos() / 1_000_000).ok()).unwrap_or(0);
     Stamp { modified_ms, bytes: about.len(), test: 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_looks_changed_when_a_file_of_its_test_is() {
+        let folder = tempfile::tempdir().expect("a folder is made");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("folders are made");
+            std::fs::write(path, text).expect("a file is written");
+        };
+        let stamps = || list(folder.path()).expect("the folder is read");
+        let of = |name: &str| stamps().into_iter().find(|(known, _)| known == name).expect("it is found").1;
+        write("a/one.yaml", "id: one");
+        write("a/two.yaml", "id: two");
+        let before = (of("a/one.yaml"), of("a/two.yaml"));
+        write("a/one.test/pages/index.json", "[]");
+        let made = of("a/one.yaml");
+        assert_ne!(made, before.0);
+        write("a/one.test/pages/index.json", "[1]");
+        assert_ne!(of("a/one.yaml"), made);
+        assert_eq!(of("a/two.yaml"), before.1);
+        std::fs::remove_dir_all(folder.path().join("a/one.test")).expect("it is removed");
+        assert_eq!(of("a/one.yaml"), before.0);
+        // A profile that is kept in a test folder is found as ever.
+        write("b.test/three.yaml", "id: three");
+        assert_eq!(stamps().len(), 3);
+    }
+}

@@ -5,6 +5,7 @@ mod differential;
 mod first;
 mod forms;
 mod fuzz;
+mod hostile;
 mod pages;
 mod played;
 mod recipes;
