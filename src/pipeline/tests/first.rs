@@ -1,7 +1,10 @@
 //! Requests that depend on a list, and values that share a request.
 
-use super::played::{Played, get, play};
+use super::played::{NOW_MS, Played, get, play};
 use crate::domain::run::RunState;
+use crate::pipeline::fetch::Asked;
+use crate::pipeline::preview::StandIns;
+use crate::pipeline::requests::first_requests;
 use crate::profiles::load;
 
 fn notes(played: &Played) -> Vec<String> {
@@ -161,4 +164,19 @@ fn what_cannot_work_is_told_when_the_profile_is_read() {
         let told = told(&source);
         assert!(told.contains(expected) && told.is_empty() == expected.is_empty(), "{source}: {told}");
     }
+}
+
+#[test]
+fn explain_shows_the_list_and_what_follows_with_names_in_capitals() {
+    let profile = super::profile(STATIONS);
+    let requests = first_requests(&profile, NOW_MS, &StandIns, 3);
+    let urls = |asked: &[Result<Asked, String>]| -> Vec<String> {
+        asked.iter().map(|asked| asked.as_ref().map_or_else(Clone::clone, |asked| asked.url.clone())).collect()
+    };
+    assert_eq!((requests.sets, requests.windows), (2, 2));
+    let lists = ["https://h/stations?kind=air&key=[secret]", "https://h/stations?kind=water&key=[secret]"];
+    assert_eq!(urls(&requests.lists), lists);
+    let first = "https://h/stations/STATION/hours?from=2024-01-01&limit=2&page=1&key=[secret]";
+    assert_eq!(urls(&requests.shown)[0], first);
+    assert_eq!(requests.shown.len(), 3);
 }

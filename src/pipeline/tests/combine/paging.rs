@@ -79,12 +79,12 @@ impl Fan {
     }
 
     /// The lists: their query, and which rows they hold.
-    fn lists(self, rows: &[Observation]) -> Vec<(Vec<(String, String)>, Vec<Observation>)> {
+    fn lists(self, rows: &[Observation]) -> Vec<List> {
         let fixed = ("fixed".to_owned(), "a+b".to_owned());
         let mut lists = vec![(vec![fixed], rows.to_vec())];
         if self.has_params() {
             let of = |value: &str, rows: &[Observation]| -> Vec<Observation> {
-                let own = |row: &&Observation| (row.station.len() % 2 == 0) == (value == "z");
+                let own = |row: &&Observation| row.station.len().is_multiple_of(2) == (value == "z");
                 rows.iter().filter(own).cloned().collect()
             };
             lists = split(lists, "p", &["x y", "z"], of);
