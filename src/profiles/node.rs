@@ -261,7 +261,10 @@ pub fn field<T: Read>(members: &[Member], key: &str, problems: &mut Vec<Problem>
 /// Words that people look for, and why there are none.
 const LEFT_OUT: [(&str, &str); 3] = [
     ("keep_empty", "a record has at least one measure, so a row without any gives none; it is counted as dropped"),
-    ("jq", "a profile holds no program; take the rows by each, entries, unpivot or pivot, values by from and its steps"),
+    (
+        "jq",
+        "a profile holds no program; take the rows by each, entries, unpivot or pivot, values by from and its steps",
+    ),
     ("xpath", "an XML answer is read as a tree; its paths are those of JSON"),
 ];
 

@@ -23,7 +23,8 @@ pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
         let message = format!("the profile has {} bytes; at most {MAX_TEXT_BYTES} are read", text.len());
         return Err(Box::new(Problem::new(Place::START, message)));
     }
-    let spanned: Spanned<Tree> = serde_yaml::from_str_with_options(text, options()).map_err(|error| refuse(&error, text))?;
+    let spanned: Spanned<Tree> =
+        serde_yaml::from_str_with_options(text, options()).map_err(|error| refuse(&error, text))?;
     Ok(spanned.into())
 }
 
@@ -77,7 +78,9 @@ fn in_words(error: &serde_yaml::Error) -> String {
         | Error::AliasReplayStackDepthExceeded { .. } => too_many_aliased(),
         Error::UnknownAnchor { .. } => "no anchor (&name) of this alias (*name) stands before it".into(),
         Error::RecursiveReferencesRequireWeakTypes { .. } => "an anchor holds an alias to itself".into(),
-        Error::NonFiniteFloat { value, .. } => format!("{value} is not a finite number; put it in quotes if it is text"),
+        Error::NonFiniteFloat { value, .. } => {
+            format!("{value} is not a finite number; put it in quotes if it is text")
+        }
         Error::UnsupportedTag { tag, .. } => format!("the tag {tag} is not understood; write the value without it"),
         Error::MergeValueNotMapOrSeqOfMaps { .. } => "<< takes a map, or a list of maps".into(),
         Error::Eof { .. } => "the text ends before the value does".into(),
@@ -96,12 +99,18 @@ const TOO_DEEP: &str = "nested more than 32 levels deep";
 fn scanned(message: &str) -> String {
     const WORDS: [(&str, &str); 9] = [
         ("recursion limit exceeded", TOO_DEEP),
-        ("mapping values are not allowed", "a colon begins a map inside of a value; put text that holds ': ' in quotes"),
+        (
+            "mapping values are not allowed",
+            "a colon begins a map inside of a value; put text that holds ': ' in quotes",
+        ),
         ("simple key expected", "expected a key and a colon, such as `name: value`"),
         ("did not find expected ',' or ']'", "a list that begins with [ needs commas and a closing ]"),
         ("did not find expected ',' or '}'", "a map that begins with { needs commas and a closing }"),
         ("did not find expected '-' indicator", "the list goes on with another item (`- `) here, or ends"),
-        ("unknown escape character", "a text in double quotes holds an escape that YAML does not know; use single quotes"),
+        (
+            "unknown escape character",
+            "a text in double quotes holds an escape that YAML does not know; use single quotes",
+        ),
         ("expected string scalar", "a key is a text"),
         ("unexpected character", "a value cannot begin with this character; put it in quotes"),
     ];
@@ -281,7 +290,7 @@ mod tests {
         let dashes = "- ".repeat(20_000);
         for text in [&nested, &flow, &block[..900_000], &dashes] {
             let told = show(text);
-                assert!(told.contains("nested more than 32 levels deep"), "{told}");
+            assert!(told.contains("nested more than 32 levels deep"), "{told}");
         }
         assert!(parse(&"x".repeat(MAX_TEXT_BYTES + 1)).is_err());
         let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
@@ -290,7 +299,10 @@ mod tests {
             bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
         }
         let told = show(&bomb);
-        assert!(["too many aliases", "its aliases stand for", "too large"].iter().any(|words| told.contains(words)), "{told}");
+        assert!(
+            ["too many aliases", "its aliases stand for", "too large"].iter().any(|words| told.contains(words)),
+            "{told}"
+        );
     }
 
     #[test]

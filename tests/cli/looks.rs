@@ -155,7 +155,8 @@ async fn a_profile_of_the_folder_whose_test_fails_is_not_taken_up() {
     let count = async || get(&format!("{}/api/profiles", node.url)).await.json()["items"].as_array().map(Vec::len);
     until("both are taken", Duration::from_secs(20), async || (count().await == Some(2)).then_some(())).await;
     write("bad.test/pages/1.json", r#"{"data":[{"v":3}]}"#);
-    let failing = async || get(&format!("{}/api/status", node.url)).await.text().contains("its own test fails").then_some(());
+    let failing =
+        async || get(&format!("{}/api/status", node.url)).await.text().contains("its own test fails").then_some(());
     until("the test is played again", Duration::from_secs(20), failing).await;
     assert_eq!(count().await, Some(2), "the version that was taken stays in force");
 }

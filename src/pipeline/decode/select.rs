@@ -51,7 +51,9 @@ fn level(value: &Value, steps: &[SelectStep], out: &mut Vec<u8>) -> Result<(), P
         (Take::Whole, _) => match picked.as_slice() {
             [] => element(&Value::Null, inner, out),
             [one] => element(one, inner, out),
-            several => Err(PageError::Failed(format!("{} leads to {} places, not one", name(&step.pick), several.len()))),
+            several => {
+                Err(PageError::Failed(format!("{} leads to {} places, not one", name(&step.pick), several.len())))
+            }
         },
         (Take::Elements, Pick::Path(_)) => array(picked.into_iter(), inner, out),
         (Take::Elements, Pick::Plain(_)) => {

@@ -68,12 +68,7 @@ pub fn unmet(mapping: &Mapping, cells: &[Cell<'_>]) -> Option<usize> {
 }
 
 /// Appends the row's record to `out`. The error says why there is none; `out` is then to be cut back.
-pub fn write_record(
-    mapping: &Mapping,
-    row: Row<'_>,
-    out: &mut Vec<u8>,
-    tally: &mut Tally,
-) -> Result<Identity, Drop> {
+pub fn write_record(mapping: &Mapping, row: Row<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<Identity, Drop> {
     let start = out.len();
     let ranked = match mapping.rank {
         Some(Rank::Field(index)) => Some(index),

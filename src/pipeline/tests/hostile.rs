@@ -46,7 +46,8 @@ fn answers() -> Vec<(&'static str, Vec<u8>)> {
 fn no_answer_takes_long_or_gives_a_wrong_record() {
     for way in WAYS {
         let (dim, measure) = if way.contains("cube") { ("d.code", "value") } else { ("d", "v") };
-        let text = format!("id: t\nsource: {{url: 'https://h/'}}\n{way}\ndims: {{d: {dim}}}\nmeasures: {{v: {measure}}}\n");
+        let text =
+            format!("id: t\nsource: {{url: 'https://h/'}}\n{way}\ndims: {{d: {dim}}}\nmeasures: {{v: {measure}}}\n");
         let profile = profile(&text);
         for (name, answer) in answers() {
             let began = Instant::now();

@@ -87,8 +87,7 @@ pub fn duplicates(document: &Document, notes: &mut Notes) -> Duplicates {
         "error" => Duplicates::Error,
         other if ranked_by(other).is_some() => Duplicates::Max,
         other => {
-            let message =
-                format!("{other:?} is not a rule for duplicates; expected last, first, error or max(field)");
+            let message = format!("{other:?} is not a rule for duplicates; expected last, first, error or max(field)");
             match crate::profiles::nearest::nearest(other, &["last", "first", "error"]) {
                 Some(near) => notes.add_with_hint(said.place, message, format!("did you mean {near:?}?")),
                 None => notes.add(said.place, message),

@@ -10,8 +10,7 @@ use crate::profiles::document::rows::{
 use crate::profiles::node::{At, Place};
 use crate::profiles::path::{Origin, Path, Segment};
 use crate::profiles::plan::{
-    self, Found, FoundKind, JoinPairs, Keys, LevelKind, ListPlace, Pick, Places, Prepare, SelectStep, Selector,
-    Take,
+    self, Found, FoundKind, JoinPairs, Keys, LevelKind, ListPlace, Pick, Places, Prepare, SelectStep, Selector, Take,
 };
 
 /// Adds the levels that the profile names; gives what is to be done before they are walked.

@@ -102,7 +102,17 @@ impl Case {
             self.gap = if self.gap == Gap::Sentinel { Gap::Sentinel } else { Gap::Dash };
             self.rows.iter_mut().for_each(|row| row.station = row.station.replace(' ', "_"));
         }
-        if self.gap == Gap::Absent && matches!(self.shape, Shape::Table | Shape::NamedTable | Shape::Zip | Shape::NestedZip | Shape::NestedTable | Shape::SelectedZip) {
+        if self.gap == Gap::Absent
+            && matches!(
+                self.shape,
+                Shape::Table
+                    | Shape::NamedTable
+                    | Shape::Zip
+                    | Shape::NestedZip
+                    | Shape::NestedTable
+                    | Shape::SelectedZip
+            )
+        {
             self.gap = Gap::Null;
         }
         if matches!(self.shape, Shape::Xml | Shape::Columns | Shape::Cube) {
@@ -166,7 +176,8 @@ fn case() -> impl Strategy<Value = Case> {
     let value = || prop_oneof![3 => (-500..500_i32).prop_map(Some), 1 => Just(None)];
     let rows = prop::collection::btree_map((0..5_usize, 0..9_u8), (value(), value()), 0..14);
     let rows = rows.prop_map(move |rows: BTreeMap<_, _>| {
-        let row = |((station, day), (a, b)): ((usize, u8), _)| Observation { station: stations[station].into(), day, a, b };
+        let row =
+            |((station, day), (a, b)): ((usize, u8), _)| Observation { station: stations[station].into(), day, a, b };
         rows.into_iter().map(row).collect::<Vec<_>>()
     });
     let gap = prop_oneof![Just(Gap::Null), Just(Gap::Absent), Just(Gap::Empty), Just(Gap::Dash), Just(Gap::Sentinel)];

@@ -30,7 +30,19 @@ pub enum Paging {
 pub fn paging() -> impl Strategy<Value = Paging> {
     use Paging::*;
     prop::sample::select(vec![
-        None, Short, Empty, Total, HeaderTotal, LastPage, Condition, OffsetSize, OffsetReceived, Token, Keyset, NextUrl, NextFragment,
+        None,
+        Short,
+        Empty,
+        Total,
+        HeaderTotal,
+        LastPage,
+        Condition,
+        OffsetSize,
+        OffsetReceived,
+        Token,
+        Keyset,
+        NextUrl,
+        NextFragment,
         Link,
     ])
 }
@@ -71,7 +83,9 @@ impl Fan {
         match self {
             Self::ForEach => text.push_str("  for_each: {p: [x y, z]}\n"),
             Self::First | Self::FirstWindows => {
-                text.push_str("  first: {url: 'https://h/list', rows: {each: $.l}, where: ['ok == true'], values: {p: n}}\n");
+                text.push_str(
+                    "  first: {url: 'https://h/list', rows: {each: $.l}, where: ['ok == true'], values: {p: n}}\n",
+                );
             }
             _ => {}
         }
@@ -102,7 +116,12 @@ impl Fan {
 
 type List = (Vec<(String, String)>, Vec<Observation>);
 
-fn split(lists: Vec<List>, name: &str, values: &[&str], of: impl Fn(&str, &[Observation]) -> Vec<Observation>) -> Vec<List> {
+fn split(
+    lists: Vec<List>,
+    name: &str,
+    values: &[&str],
+    of: impl Fn(&str, &[Observation]) -> Vec<Observation>,
+) -> Vec<List> {
     let mut made = Vec::new();
     for (query, rows) in lists {
         for value in values {
@@ -156,7 +175,9 @@ impl Paging {
         match self {
             Self::None => vec![],
             Self::Short => vec![pair("page", (page + 1).to_string()), pair("n", size.to_string())],
-            Self::Empty | Self::Total | Self::HeaderTotal | Self::LastPage | Self::Condition => vec![pair("page", (page + 1).to_string())],
+            Self::Empty | Self::Total | Self::HeaderTotal | Self::LastPage | Self::Condition => {
+                vec![pair("page", (page + 1).to_string())]
+            }
             Self::OffsetSize => vec![pair("skip", (page * size).to_string()), pair("n", size.to_string())],
             Self::OffsetReceived => vec![pair("skip", before.to_string())],
             Self::Token => later("token", format!("t&{page}=")),

@@ -36,8 +36,27 @@ pub enum Shape {
 pub fn shape() -> impl Strategy<Value = Shape> {
     use Shape::*;
     prop::sample::select(vec![
-        Flat, Root, Nested, NestedZip, NestedTable, SelectedZip, Lookup, Entries, Table, NamedTable, Zip, Pivot, Wide, Selected, NestedSelected, Cube, Ndjson, Csv,
-        CsvPivot, Columns, Xml,
+        Flat,
+        Root,
+        Nested,
+        NestedZip,
+        NestedTable,
+        SelectedZip,
+        Lookup,
+        Entries,
+        Table,
+        NamedTable,
+        Zip,
+        Pivot,
+        Wide,
+        Selected,
+        NestedSelected,
+        Cube,
+        Ndjson,
+        Csv,
+        CsvPivot,
+        Columns,
+        Xml,
     ])
 }
 
@@ -105,13 +124,20 @@ impl Shape {
                 "rows: {each: [{as: s, path: \"$.data[?@.kind == 'obs']\"}, {as: p, zip: h.cols}]}\n".into()
             }
             Self::Lookup => {
-                format!("rows: {{each: $.data}}\nlookups: {{names: {{each: $.meta.names, key: code, value: {station}}}}}\n")
+                format!(
+                    "rows: {{each: $.data}}\nlookups: {{names: {{each: $.meta.names, key: code, value: {station}}}}}\n"
+                )
             }
             Self::Entries => "rows: {each: [{as: s, entries: $.data}, {as: p, entries: s.value}]}\n".into(),
             Self::Table => "rows: {table: {under: $.data, header: first}}\n".into(),
-            Self::NamedTable => format!("rows: {{table: {{under: $.data, names: [{}, day, a, b]}}}}\n", serde_json::to_string(name).unwrap()),
+            Self::NamedTable => format!(
+                "rows: {{table: {{under: $.data, names: [{}, day, a, b]}}}}\n",
+                serde_json::to_string(name).unwrap()
+            ),
             Self::Zip => "rows: {zip: {under: $.data}}\n".into(),
-            Self::Pivot => format!("rows: {{each: $.data, pivot: {{by: [{station}, day], name: what, value: value}}}}\n"),
+            Self::Pivot => {
+                format!("rows: {{each: $.data, pivot: {{by: [{station}, day], name: what, value: value}}}}\n")
+            }
             Self::Wide => "rows: {each: $.data, unpivot: {columns: '/d.*/', key: day, value: cell}}\n".into(),
             Self::Selected => "rows: {each: \"$.data[?@.kind == 'obs']\"}\n".into(),
             Self::NestedSelected => {
@@ -240,9 +266,7 @@ impl Case {
                 "a": column(&|row| json!(self.cell(row.a))), "b": column(&|row| json!(self.cell(row.b))),
             })),
             Shape::Pivot => {
-                let object = |(row, what, value): &(Observation, &str, Option<i32>)| {
-                    json!({ self.name: row.station, "day": self.day_value(row), "what": what, "value": self.cell(*value) })
-                };
+                let object = |(row, what, value): &(Observation, &str, Option<i32>)| json!({ self.name: row.station, "day": self.day_value(row), "what": what, "value": self.cell(*value) });
                 all(self.long(rows).iter().map(object).collect())
             }
             Shape::Wide => all(self.wide(rows)),
@@ -359,7 +383,11 @@ impl Case {
                 let line = |(row, what, value): &(Observation, &str, Option<i32>)| {
                     format!("{},{},{what},{}\n", quoted(&row.station), day(row), self.text(*value))
                 };
-                format!("{},day,what,value\n{}", quoted(self.name), self.long(rows).iter().map(line).collect::<String>())
+                format!(
+                    "{},day,what,value\n{}",
+                    quoted(self.name),
+                    self.long(rows).iter().map(line).collect::<String>()
+                )
             }
             _ => {
                 let line = |row: &Observation| {
@@ -371,9 +399,8 @@ impl Case {
     }
 
     fn xml(&self, rows: &[Observation]) -> String {
-        let escape = |text: &str| {
-            text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-        };
+        let escape =
+            |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
         let row = |row: &Observation| {
             let a = self.cell(row.a).map(|_| format!("<n:a> {} </n:a>", self.text(row.a))).unwrap_or_default();
             let b = self.cell(row.b).map(|_| format!(" b=\"{}\"", self.text(row.b))).unwrap_or_default();
