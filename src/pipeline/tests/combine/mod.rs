@@ -7,6 +7,7 @@ mod render;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 use super::played::play;
 use crate::domain::run::RunState;
@@ -217,4 +218,17 @@ proptest! {
         prop_assert_eq!(given.len(), played.records.len(), "a record came twice\n{}", told);
         prop_assert_eq!(given, case.expected(), "{}\n{:?}", told, played.outcome);
     }
+}
+
+#[test]
+fn the_combinations_are_many_and_hold_records() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut pairs = BTreeSet::new();
+    let mut filled = 0;
+    for _ in 0..500 {
+        let case = case().new_tree(&mut runner).expect("a case is made").current();
+        pairs.insert(format!("{:?} {:?} {:?}", case.shape, case.paging, case.fan));
+        filled += usize::from(case.expected().len() > 1);
+    }
+    assert!(pairs.len() > 300 && filled > 350, "{} combinations, {filled} with records", pairs.len());
 }
