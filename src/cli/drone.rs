@@ -10,7 +10,7 @@ use clap::Parser;
 use super::{config_dir, layers, on_actix, tell_notes};
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
-use crate::node::{StandaloneDrone, StartError, check_settings};
+use crate::node::{PULSE_LIMIT, StandaloneDrone, StartError, check_settings, pulse_age, take_slot};
 use crate::settings::{DroneSettings, Format, Overrides, Problem};
 use crate::telemetry;
 
@@ -38,6 +38,9 @@ pub struct Cli {
     /// Folder for the spool [default: drone-data]. No two drones share one.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// Several drones share the folder; each takes the first free one of its subfolders 1, 2, …
+    #[arg(long)]
+    share_data_dir: bool,
     /// No profile runs more often than this, such as 5m, whatever it says itself.
     #[arg(long, value_parser = interval)]
     min_interval: Option<u64>,
@@ -105,6 +108,8 @@ fn start(cli: Cli) -> Result<u8, StartError> {
         invalid("a drone needs the gateway's URL: --control-plane http://gateway:8090, or CONTROL_PLANE")
     })?;
     telemetry::init(cli.log_json, &cli.log).map_err(|error| StartError::Other(error.to_string()))?;
+    // Held until the end: no other drone takes the same folder.
+    let (data_dir, _slot) = if settings.drone.share_data_dir { take_slot(&data_dir)? } else { (data_dir, None) };
     let failed = |error: io::Error| StartError::DataFolder { path: data_dir.clone(), error };
     std::fs::create_dir_all(&data_dir).map_err(failed)?;
     let drone_id = match given_id {
@@ -125,6 +130,7 @@ fn overrides(cli: &Cli) -> Overrides {
     all.extend(cli.id.clone().map(|value| ("drone.id", value)));
     all.extend(list(&cli.labels).map(|value| ("drone.labels", value)));
     all.extend(cli.data_dir.as_ref().map(|path| ("drone.data_dir", path.to_string_lossy().into_owned())));
+    all.extend(cli.share_data_dir.then(|| ("drone.share_data_dir", "true".to_owned())));
     all.extend(cli.min_interval.map(|value| ("drone.min_interval_ms", value.to_string())));
     all.extend(list(&cli.allow_private).map(|value| ("drone.allow_private", value)));
     all.extend(list(&cli.rewrite).map(|value| ("drone.rewrite", value)));
@@ -152,8 +158,8 @@ fn given_id(settings: &DroneSettings) -> Result<Option<DroneId>, StartError> {
 
 /// Whether the drone of this folder was alive a moment ago.
 fn health(data_dir: &Path) -> u8 {
-    match crate::node::pulse_age(data_dir) {
-        Some(age) if age <= crate::node::PULSE_LIMIT => {
+    match pulse_age(data_dir) {
+        Some(age) if age <= PULSE_LIMIT => {
             println!("the drone is alive");
             0
         }

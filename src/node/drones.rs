@@ -125,7 +125,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// The host's name, as far as it makes a drone's id.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let fit: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(60).collect();
     if fit.starts_with(|c: char| c.is_ascii_alphanumeric()) { fit } else { "local".into() }

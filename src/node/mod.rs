@@ -7,6 +7,7 @@ mod key;
 mod pulse;
 mod roles;
 mod signals;
+mod slot;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -28,6 +29,7 @@ pub use drones::{StandaloneDrone, check_settings};
 pub use error::{StartError, exit};
 use key::AdminKey;
 pub use pulse::{PULSE_LIMIT, pulse_age};
+pub use slot::take_slot;
 use signals::Signals;
 
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);

@@ -124,6 +124,8 @@ pub struct DroneSettings {
     pub id: Option<String>,
     pub labels: Vec<String>,
     pub data_dir: PathBuf,
+    /// Several drones share the folder, each with a numbered one of its own below it.
+    pub share_data_dir: bool,
     /// No profile runs more often than this; 0: as the profiles say.
     pub min_interval_ms: u64,
 }
