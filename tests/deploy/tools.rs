@@ -1,4 +1,4 @@
-//! Linters from the registries: in `target/tools/bin` where .ci/run puts them, or on the path.
+//! Linters from the registries: in `target/tools/bin` where .ci/tools puts them, or on the path.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,7 +13,7 @@ pub fn find(name: &str, test: &str) -> Option<Command> {
     let candidates = std::iter::once(own).chain(std::env::split_paths(&paths).map(|folder| folder.join(name)));
     let found: Option<PathBuf> = candidates.into_iter().find(|path| path.is_file());
     if found.is_none() {
-        skip(test, &format!("{name}; scripts/tools.sh installs it"));
+        skip(test, &format!("{name}; .ci/tools installs it"));
     }
     let mut command = Command::new(found?);
     command.current_dir(repository());
