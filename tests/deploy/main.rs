@@ -17,3 +17,4 @@ mod scripts;
 mod settings;
 mod start;
 mod tools;
+mod units;
