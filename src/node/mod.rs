@@ -29,8 +29,8 @@ pub use drones::{StandaloneDrone, check_settings};
 pub use error::{StartError, exit};
 use key::AdminKey;
 pub use pulse::{PULSE_LIMIT, pulse_age};
-pub use slot::take_slot;
 use signals::Signals;
+pub use slot::take_slot;
 
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 

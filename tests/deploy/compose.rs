@@ -68,12 +68,9 @@ const ROLES: [&str; 5] = ["gateway", "registry", "aggregator", "coordinator", "r
 #[test]
 fn variables_are_filled_in_as_compose_does() {
     let host = host(&[("A", "a"), ("E", "")]);
-    for (text, filled) in [
-        ("x${A}y${B}z", "xayz"),
-        ("${B:-${A:-c}}d", "ad"),
-        ("${E:-e}", "e"),
-        ("${A:+then ${A}}${B:+never}", "then a"),
-    ] {
+    for (text, filled) in
+        [("x${A}y${B}z", "xayz"), ("${B:-${A:-c}}d", "ad"), ("${E:-e}", "e"), ("${A:+then ${A}}${B:+never}", "then a")]
+    {
         assert_eq!(fill(text, &host), filled);
     }
 }

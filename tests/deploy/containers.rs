@@ -32,7 +32,8 @@ impl Engine {
     fn new(names: &[(&str, u16)]) -> Self {
         let free: Vec<TcpListener> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let names = names.iter().zip(&free);
-        let names = names.map(|((name, port), free)| (format!("{name}:{port}"), free.local_addr().unwrap().to_string()));
+        let names =
+            names.map(|((name, port), free)| (format!("{name}:{port}"), free.local_addr().unwrap().to_string()));
         Self { folder: tempfile::tempdir().unwrap(), names: names.collect() }
     }
 

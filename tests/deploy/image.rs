@@ -150,7 +150,9 @@ fn the_processor_is_an_argument() {
     let choose = runs.into_iter().find(|run| run.contains("/target.sh") && run.contains("case")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("target.sh");
-    for (processor, triple) in [("amd64", Some("x86_64-unknown-linux-gnu")), ("arm64", Some("aarch64-unknown-linux-gnu")), ("mips", None)] {
+    for (processor, triple) in
+        [("amd64", Some("x86_64-unknown-linux-gnu")), ("arm64", Some("aarch64-unknown-linux-gnu")), ("mips", None)]
+    {
         let script = choose.replace("/target.sh", file.to_str().unwrap());
         let mut sh = Command::new("sh");
         let ran = sh.args(["-c", &script]).env("TARGETARCH", processor).env("BUILDARCH", processor).output().unwrap();

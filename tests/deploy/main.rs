@@ -8,6 +8,7 @@ mod support;
 
 mod compose;
 mod containers;
+mod content;
 mod ended;
 mod image;
 mod native;

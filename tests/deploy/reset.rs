@@ -66,8 +66,14 @@ fn force_asks_nothing_and_takes_the_volumes_too() {
     assert_eq!(bench.run("reset-data.sh", &["--apply", "--force", "--all"]).code, 0);
     assert_eq!(fs::read_dir(bench.data()).unwrap().count(), 0);
     let asked = bench.asked();
-    assert!(asked.iter().any(|line| line.starts_with("compose -f docker-compose.drone.yml down --volumes")), "{asked:?}");
-    assert!(asked.iter().any(|line| line.starts_with("compose -f docker-compose.control.yml down --volumes")), "{asked:?}");
+    assert!(
+        asked.iter().any(|line| line.starts_with("compose -f docker-compose.drone.yml down --volumes")),
+        "{asked:?}"
+    );
+    assert!(
+        asked.iter().any(|line| line.starts_with("compose -f docker-compose.control.yml down --volumes")),
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -93,7 +99,9 @@ fn it_does_not_leave_the_data_folder() {
     refused(&["--data-dir", "/etc"], "is no data folder");
     refused(&["--data-dir", env!("CARGO_MANIFEST_DIR")], "holds the program itself");
     // Links inside that lead out, at any depth, also to nowhere.
-    for (name, target) in [("a", outside.as_path()), ("drones/d1/b", &outside.join("precious")), ("c", Path::new("/nowhere/x"))] {
+    for (name, target) in
+        [("a", outside.as_path()), ("drones/d1/b", &outside.join("precious")), ("c", Path::new("/nowhere/x"))]
+    {
         symlink(target, bench.data().join(name)).unwrap();
         refused(&[], "leads out of the data folder");
         fs::remove_file(bench.data().join(name)).unwrap();

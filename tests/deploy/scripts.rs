@@ -82,7 +82,11 @@ fn every_script_tells_how_it_is_used_and_refuses_what_it_does_not_know() {
         let name = script.file_name().unwrap().to_str().unwrap();
         let help = bench.run(name, &["--help"]);
         assert_eq!(help.code, 0, "{name}: {help:?}");
-        assert!(help.stdout.contains(&format!("scripts/{name}")) && !help.stdout.contains("shellcheck"), "{}", help.stdout);
+        assert!(
+            help.stdout.contains(&format!("scripts/{name}")) && !help.stdout.contains("shellcheck"),
+            "{}",
+            help.stdout
+        );
         let unknown = bench.run(name, &["--nonsense"]);
         assert_eq!((unknown.code, unknown.stderr.contains("--nonsense is not known")), (64, true), "{unknown:?}");
         assert!(script.metadata().unwrap().permissions().mode() & 0o111 != 0, "{name} can be run");
@@ -97,7 +101,9 @@ fn the_control_plane_comes_up_with_a_key_that_is_made_once() {
     assert_eq!(up.code, 0, "{up:?}");
     assert_eq!(
         bench.asked(),
-        ["compose -f docker-compose.control.yml up --detach --wait --build | port=9000 cp= key=set interval= profiles="]
+        [
+            "compose -f docker-compose.control.yml up --detach --wait --build | port=9000 cp= key=set interval= profiles="
+        ]
     );
     let file = bench.data().join("api-key");
     let key = fs::read_to_string(&file).unwrap();

@@ -29,7 +29,12 @@ fn every_value_is_printed_with_where_it_came_from() {
 fn what_is_printed_is_a_settings_file_again() {
     let folder = tempfile::tempdir().unwrap();
     let printed = chartly(&["config", "print", "--port", "9000", "--roles", "gateway"], &[]);
-    let plain: String = printed.stdout.lines().filter(|line| !line.contains("url: null") && !line.contains("api_key")).map(|line| format!("{line}\n")).collect();
+    let plain: String = printed
+        .stdout
+        .lines()
+        .filter(|line| !line.contains("url: null") && !line.contains("api_key"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     std::fs::write(folder.path().join("again.yaml"), plain).unwrap();
     let args = ["config", "print", "--format", "json", "--config", folder.path().to_str().unwrap()];
     let again = chartly(&args, &[("CHARTLY_ENV", "again")]);

@@ -119,7 +119,11 @@ fn a_drone_whose_key_is_not_taken() {
     let node = Process::serve(&folder.path().join("node"), &["--drones", "0"]);
     let data = folder.path().join("drone");
     let args = ["--control-plane", &node.url, "--data-dir", text(&data)];
-    is_refused(&drone(&args, &[("REGISTRY_API_KEY", "another-key-0123"), ("CHARTLY_LOG", "error")]), 77, &["REGISTRY_API_KEY"]);
+    is_refused(
+        &drone(&args, &[("REGISTRY_API_KEY", "another-key-0123"), ("CHARTLY_LOG", "error")]),
+        77,
+        &["REGISTRY_API_KEY"],
+    );
     is_refused(&drone(&args, &[("CHARTLY_LOG", "error")]), 77, &["REGISTRY_API_KEY"]);
     assert!(!data.join("spool.db").exists(), "nothing half-started");
 }
