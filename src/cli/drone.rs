@@ -77,16 +77,16 @@ fn interval(text: &str) -> Result<u64, String> {
 }
 
 pub fn run(cli: Cli) -> ExitCode {
-    let code = start(cli).unwrap_or_else(|error| {
+    let code = start(&cli).unwrap_or_else(|error| {
         eprintln!("chartly-drone: {error}");
         error.exit_code()
     });
     ExitCode::from(code)
 }
 
-fn start(cli: Cli) -> Result<u8, StartError> {
+fn start(cli: &Cli) -> Result<u8, StartError> {
     let folder = cli.config.clone().unwrap_or_else(config_dir);
-    let loaded = layers(&folder, overrides(&cli))?;
+    let loaded = layers(&folder, overrides(cli))?;
     tell_notes(&loaded);
     check_settings(&loaded.settings)?;
     if cli.print_config {

@@ -14,9 +14,9 @@ pub const PULSE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Writes the sign until the root stops. It holds the host's name: drones of several may share a folder.
 pub(super) fn start(root: &Root, place: &Place, data_dir: &Path) {
-    let file = data_dir.join(FILE);
+    let folder = data_dir.to_owned();
     root.spawn(place, "pulse", OnGiveUp::Contain, move || {
-        let file = file.clone();
+        let file = folder.join(FILE);
         Periodic::every(EVERY).at_once().run(move || {
             let file = file.clone();
             async move {

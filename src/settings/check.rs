@@ -20,8 +20,9 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    fn new(key: &'static str, found: impl ToString, expected: impl Into<String>) -> Self {
-        Self { key, found: found.to_string(), expected: expected.into() }
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over numbers and made texts alike")]
+    fn new(key: &'static str, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
+        Self { key, found: format!("{found}"), expected: expected.into() }
     }
 
     /// With the place that the value came from.

@@ -98,18 +98,18 @@ fn list(text: &str) -> ValueKind {
 /// The files that are asked for, the more special one last.
 fn overlays(folder: &Path, variables: &HashMap<String, String>, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for (variable, folder) in [("CHARTLY_ENV", folder.to_owned()), ("CHARTLY_PROJECT", folder.join("projects"))] {
+    for (variable, place) in [("CHARTLY_ENV", folder.to_owned()), ("CHARTLY_PROJECT", folder.join("projects"))] {
         let Some(name) = variables.get(variable).filter(|name| !name.is_empty()) else { continue };
         let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if !is_plain {
             problems.push(Problem::new(format!("{variable} is {name:?}; expected a name such as prod")));
             continue;
         }
-        let file = folder.join(format!("{name}.yaml"));
+        let file = place.join(format!("{name}.yaml"));
         if file.is_file() {
             files.push(file);
         } else {
-            problems.push(no_such_overlay(variable, name, &folder));
+            problems.push(no_such_overlay(variable, name, &place));
         }
     }
     files

@@ -60,7 +60,7 @@ impl Found {
         if let Some(secret) = secret.filter(|secret| SECRETS.contains(&secret.as_str())) {
             return self.put_file(name, &secret, value);
         }
-        let names: Vec<_> = known.keys().map(|key| variable_of(key)).collect();
+        let names: Vec<_> = known.keys().map(|each| variable_of(each)).collect();
         let nearest = nearest(name, names.iter().map(String::as_str));
         self.problems.push(Problem::new(format!("{name} is no setting{}", did_you_mean(nearest))));
     }
@@ -98,7 +98,7 @@ impl Found {
 
     /// A later one wins over an alias; two of the same standing contradict each other.
     fn put(&mut self, name: &str, key: &str, kind: ValueKind) {
-        let is_own = |name: &str| name.starts_with(PREFIX);
+        let is_own = |variable: &str| variable.starts_with(PREFIX);
         let before = self.leaves.iter_mut().find(|(other, _)| other == key);
         let Some((_, before)) = before else {
             self.leaves.push((key.to_owned(), Value::new(Some(&name.to_owned()), kind)));

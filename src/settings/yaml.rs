@@ -26,8 +26,8 @@ pub(super) fn leaves(name: &str, text: &str) -> Result<Vec<Leaf>, Problem> {
         None | Some(Tree::Plain(ValueKind::Nil)) => {}
         Some(Tree::Map(members)) => flatten(name, "", members, &mut leaves),
         Some(Tree::Plain(_)) => {
-            let text = "the file holds no settings; expected sections such as http: with settings below them";
-            return Err(Problem::new(text).from(format!("{name}:1")));
+            let what = "the file holds no settings; expected sections such as http: with settings below them";
+            return Err(Problem::new(what).from(format!("{name}:1")));
         }
     }
     Ok(leaves)
