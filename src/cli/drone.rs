@@ -76,8 +76,8 @@ fn interval(text: &str) -> Result<u64, String> {
     u64::try_from(duration.as_millis()).map_err(|_| expected.to_owned())
 }
 
-pub fn run(cli: Cli) -> ExitCode {
-    let code = start(&cli).unwrap_or_else(|error| {
+pub fn run(cli: &Cli) -> ExitCode {
+    let code = start(cli).unwrap_or_else(|error| {
         eprintln!("chartly-drone: {error}");
         error.exit_code()
     });

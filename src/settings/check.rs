@@ -20,7 +20,6 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over numbers and made texts alike")]
     fn new(key: &'static str, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
         Self { key, found: format!("{found}"), expected: expected.into() }
     }
