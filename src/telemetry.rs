@@ -30,11 +30,8 @@ pub fn init(json: bool, filter: &str) -> Result<(), TelemetryError> {
     let targets: Targets = filter.parse().map_err(refuse)?;
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let filtered = tracing_subscriber::registry().with(targets);
-    let installed = if json {
-        filtered.with(lines.json().flatten_event(true)).try_init()
-    } else {
-        filtered.with(lines).try_init()
-    };
+    let installed =
+        if json { filtered.with(lines.json().flatten_event(true)).try_init() } else { filtered.with(lines).try_init() };
     installed.map_err(|error| TelemetryError::Logs(error.to_string()))
 }
 
