@@ -1,6 +1,7 @@
 //! The profile language: from a YAML text to an immutable plan, or to all problems with their places. Knows
 //! neither network nor clock; what a plan does is the pipeline's.
 
+mod answers;
 mod compile;
 pub mod diff;
 mod document;
@@ -61,7 +62,8 @@ struct Head {
 
 /// Reads, checks and compiles a profile. All problems of the text are told at once, unless it is not YAML.
 pub fn load(text: &str) -> Result<Profile, Problems> {
-    let node = yaml::parse(text).map_err(|problem| Problems::new(text, vec![*problem]))?;
+    let mut node = yaml::parse(text).map_err(|problem| Problems::new(text, vec![*problem]))?;
+    answers::expand(&mut node);
     let mut problems = Vec::new();
     let document = document::read(&node, &mut problems);
     let compiled = compile::compile(document, &mut problems);

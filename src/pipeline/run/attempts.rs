@@ -28,25 +28,44 @@ impl Run<'_> {
         let mut attempt = 1;
         loop {
             self.check_time(Duration::ZERO)?;
-            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, chain).await {
+            let trouble = match self.attempt(request, validators.as_ref(), given, chain).await {
                 Ok(page) => return Ok(page),
-                Err(Trouble::End(End::Failed { message, not_before_ms })) => {
+                Err(trouble) => trouble,
+            };
+            let (reason, pause) = match trouble {
+                Trouble::Again { reason, pause }
+                | Trouble::Verdict(Verdict::Again { reason, pause } | Verdict::RateLimited { reason, pause }) => {
+                    (reason, pause)
+                }
+                Trouble::Verdict(Verdict::Empty) => return Ok(PageResult::default()),
+                Trouble::Verdict(Verdict::Unchanged) => {
+                    self.validators = validators;
+                    return Err(End::Unchanged);
+                }
+                Trouble::Verdict(Verdict::SignIn { reason }) => return Err(self.failed(request, &reason, 1, None)),
+                Trouble::Verdict(Verdict::Failed { reason, pause }) => {
+                    return Err(self.failed(request, &reason, 1, pause));
+                }
+                Trouble::End(End::Failed { message, not_before_ms }) => {
                     let message = self.in_words(request, &message, 1);
                     return Err(End::Failed { message, not_before_ms });
                 }
-                Err(Trouble::End(end)) => return Err(end),
-                Err(Trouble::Again { reason, pause }) => (reason, pause),
+                Trouble::End(end) => return Err(end),
             };
             let max_pause = self.fetcher.settings().max_pause;
             if attempt >= attempts || pause.is_some_and(|pause| pause > max_pause) {
-                let not_before_ms = pause.map(|pause| self.now_ms().saturating_add(millis(pause)));
-                return Err(End::Failed { message: self.in_words(request, &reason, attempt), not_before_ms });
+                return Err(self.failed(request, &reason, attempt, pause));
             }
             let pause = pause.unwrap_or_default() + self.backoff(attempt);
             self.check_time(pause)?;
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
+    }
+
+    fn failed(&self, request: &Outgoing, reason: &str, attempts: u32, pause: Option<Duration>) -> End {
+        let not_before_ms = pause.map(|pause| self.now_ms().saturating_add(millis(pause)));
+        End::Failed { message: self.in_words(request, reason, attempts), not_before_ms }
     }
 
     fn in_words(&self, request: &Outgoing, reason: &str, attempts: u32) -> String {
@@ -91,19 +110,15 @@ impl Run<'_> {
         let timeout = self.limits.timeout;
         let fetched = self.fetcher.fetch(request, agent, validators, timeout, &mut self.traffic).await;
         let answer = fetched.map_err(|error| self.trouble(error))?;
-        match judge::judge(&answer, self.plan, validators.is_some(), self.now_ms()) {
-            Verdict::Good => {}
-            Verdict::Empty => {
-                return Ok(PageResult::default());
+        judge::judge(&answer, self.plan, validators.is_some(), self.now_ms())?;
+        let page = match self.map(&answer, given, chain).await {
+            Err(trouble @ Trouble::End(End::Failed { .. })) => {
+                // What has no rows may say why.
+                judge::judge_unread(&answer, self.plan, self.now_ms())?;
+                return Err(trouble);
             }
-            Verdict::Unchanged => {
-                self.validators = validators.cloned();
-                return Err(Trouble::End(End::Unchanged));
-            }
-            Verdict::Again { reason, pause } => return Err(Trouble::Again { reason, pause }),
-            Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
-        }
-        let page = self.map(&answer, given, chain).await?;
+            other => other?,
+        };
         self.keep_validators(request, &answer, chain.asked.len() == 1 && self.is_last(&page));
         Ok(page)
     }
@@ -142,8 +157,19 @@ impl Run<'_> {
 
 /// What stopped one try.
 pub(super) enum Trouble {
-    Again { reason: String, pause: Option<Duration> },
+    Again {
+        reason: String,
+        pause: Option<Duration>,
+    },
+    /// The answer does not count.
+    Verdict(Verdict),
     End(End),
+}
+
+impl From<Verdict> for Trouble {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(verdict)
+    }
 }
 
 impl From<PageError> for Trouble {

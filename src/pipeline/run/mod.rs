@@ -80,6 +80,8 @@ struct Run<'r> {
     /// Where the cursor stands at the start, and the largest value seen.
     cursor_start: Option<i64>,
     cursor_seen: Option<i64>,
+    /// The earliest next poll that an answer names, Unix milliseconds.
+    next_poll_ms: Option<i64>,
 }
 
 impl<'r> Run<'r> {
@@ -108,6 +110,7 @@ impl<'r> Run<'r> {
             validators: None,
             cursor_start: plan.cursor.as_ref().and_then(|plan| cursor::start(plan, input.cursor.as_ref())),
             cursor_seen: None,
+            next_poll_ms: None,
         }
     }
 
@@ -161,8 +164,8 @@ impl<'r> Run<'r> {
 
     fn outcome(self, end: Option<End>) -> RunOutcome {
         let (state, error, not_before_ms) = match end {
-            None => (RunState::Succeeded, None, None),
-            Some(End::Unchanged) => (RunState::Unchanged, None, None),
+            None => (RunState::Succeeded, None, self.next_poll_ms),
+            Some(End::Unchanged) => (RunState::Unchanged, None, self.next_poll_ms),
             Some(End::Limit(limit)) => (RunState::Partial, Some(format!("stopped at the limit {limit}")), None),
             Some(End::Failed { message, not_before_ms }) => (RunState::Failed, Some(message), not_before_ms),
         };

@@ -1,6 +1,7 @@
 //! From a document to a plan, once, when a profile is loaded. Notes every problem; a profile without problems
 //! always runs.
 
+mod answer;
 mod condition;
 mod decoding;
 mod field;
@@ -132,14 +133,14 @@ fn plan(document: &Document, notes: &mut Notes) -> Option<Plan> {
     let request = source::request(source, &holes, notes);
     let paging = window::paging(doc, notes);
     let limits = limits(document.limits.as_ref(), notes);
-    let empty_on = doc.empty_on.iter().flatten().filter_map(|status| self::status(status, notes)).collect();
+    let answers = answer::answers(doc, notes);
     let decoding = decoding::decoding(doc, notes);
     let cursor = doc.cursor.as_ref().and_then(|cursor| window::cursor(doc, cursor, request.as_ref(), notes));
     check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
     let mapping = mapping_plan(document, &params, notes)?;
     let duplicates = duplicates(document, &mapping, notes);
     let request = request?;
-    Some(Plan { request, params, sets, window, paging, empty_on, decoding, cursor, duplicates, limits, mapping })
+    Some(Plan { request, params, sets, window, paging, answers, decoding, cursor, duplicates, limits, mapping })
 }
 
 fn duplicates(document: &Document, mapping: &MappingPlan, notes: &mut Notes) -> Duplicates {
@@ -167,14 +168,6 @@ fn check_pointers(
     if pointer && !matches!(request.body, super::plan::Body::Json(_)) {
         notes.add(said.place, "a JSON Pointer as param puts it into the body, and the request has no json body");
     }
-}
-
-fn status(status: &At<u64>, notes: &mut Notes) -> Option<u16> {
-    let code = u16::try_from(status.value).ok().filter(|code| (200..600).contains(code) && *code != 304);
-    if code.is_none() {
-        notes.add(status.place, format!("{} is not a status that can mean empty", status.value));
-    }
-    code
 }
 
 fn mapping_plan(document: &Document, params: &[String], notes: &mut Notes) -> Option<MappingPlan> {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+mod answer;
 mod decoding;
 mod field;
 mod shape;
@@ -21,6 +22,7 @@ use super::path::Segment;
 pub use super::scalar::Scalar;
 pub use super::template::{Hole, Part, Template};
 pub use super::units::{Conversion, Unit};
+pub use answer::*;
 pub use decoding::*;
 pub use field::*;
 pub use shape::*;
@@ -46,7 +48,7 @@ pub struct Plan {
     pub sets: Vec<Vec<Scalar>>,
     pub window: Option<Window>,
     pub paging: Option<Paging>,
-    pub empty_on: Vec<u16>,
+    pub answers: Answers,
     pub decoding: Decoding,
     pub cursor: Option<Cursor>,
     /// What becomes of records with one key.
@@ -262,6 +264,8 @@ pub struct Condition {
 pub enum Test {
     Exists,
     Missing,
+    /// There is something: not null, false, 0, "", [] or {}.
+    Tells,
     In(Vec<Operand>),
     NotIn(Vec<Operand>),
     Less(f64),
@@ -276,14 +280,6 @@ pub enum Test {
 pub struct Operand {
     pub text: Box<str>,
     pub number: Option<f64>,
-}
-
-/// How an answer is judged.
-#[derive(Debug, Default)]
-pub struct Policy {
-    pub success: Option<Condition>,
-    pub failure: Option<Slot>,
-    pub message: Option<Slot>,
 }
 
 /// When paging ends.
