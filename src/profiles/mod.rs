@@ -159,11 +159,6 @@ impl Profile {
         &self.head.fields
     }
 
-    /// Name of the secret that it uses, and whether it can go without.
-    pub fn secret(&self) -> Option<(&str, bool)> {
-        self.plan.request.auth.as_ref().map(|auth| (auth.secret.as_str(), auth.optional))
-    }
-
     /// Host of the source, as the profile writes it.
     pub fn host(&self) -> &str {
         match self.plan.request.url.parts.first() {

@@ -34,28 +34,37 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn told(requests: &FirstRequests) -> String {
-    let FirstRequests { sets, windows, shown } = requests;
+    let FirstRequests { sets, windows, sign_in, shown } = requests;
     let all = sets * windows;
-    let mut text = format!(
+    let mut text = String::new();
+    if let Some(request) = sign_in {
+        text.push_str("# Before it, where no token is held, it signs in\n");
+        tell(request, &mut text);
+    }
+    text.push_str(&format!(
         "# A run now begins {all} list{} of pages: {sets} parameter set{} × {windows} window{}\n",
         plural(all),
         plural(*sets),
         plural(*windows)
-    );
+    ));
     for request in shown {
-        match request {
-            Ok(Asked { method, url, headers, body, .. }) => {
-                text.push_str(&format!("{method} {url}\n"));
-                text.extend(headers.iter().map(|(name, value)| format!("  {name}: {value}\n")));
-                text.extend(body.iter().map(|body| format!("  {body}\n")));
-            }
-            Err(reason) => text.push_str(&format!("(cannot be made: {reason})\n")),
-        }
+        tell(request, &mut text);
     }
     if all > shown.len() {
         text.push_str(&format!("# and {} more\n", all - shown.len()));
     }
     text
+}
+
+fn tell(request: &Result<Asked, String>, text: &mut String) {
+    match request {
+        Ok(Asked { method, url, headers, body, .. }) => {
+            text.push_str(&format!("{method} {url}\n"));
+            text.extend(headers.iter().map(|(name, value)| format!("  {name}: {value}\n")));
+            text.extend(body.iter().map(|body| format!("  {body}\n")));
+        }
+        Err(reason) => text.push_str(&format!("(cannot be made: {reason})\n")),
+    }
 }
 
 fn plural(count: usize) -> &'static str {

@@ -15,6 +15,7 @@ use super::fetch::{Answer, excerpt};
 use super::fields::meets;
 use crate::profiles::plan::{AnswerRule, Format, Plan, VerdictWord};
 pub use told::{Told, told};
+pub use wait::pause;
 
 /// What an answer is that does not count.
 #[derive(Debug, PartialEq, Eq)]

@@ -25,33 +25,22 @@ impl Run<'_> {
         }
         let validators = self.usable_validators(&digest);
         let attempts = self.fetcher.settings().max_attempts.max(1);
-        let mut attempt = 1;
+        let (mut attempt, mut signings, mut refusal) = (1, 0, None);
         loop {
             self.check_time(Duration::ZERO)?;
             let trouble = match self.attempt(request, validators.as_ref(), given, chain).await {
                 Ok(page) => return Ok(page),
+                Err(Trouble::Verdict(Verdict::Empty)) => return Ok(PageResult::default()),
+                Err(Trouble::Anew { reason }) if signings < self.most_signings() => {
+                    (signings, refusal) = (signings + 1, Some(reason));
+                    continue;
+                }
                 Err(trouble) => trouble,
             };
-            let (reason, pause) = match trouble {
-                Trouble::Again { reason, pause }
-                | Trouble::Verdict(Verdict::Again { reason, pause } | Verdict::RateLimited { reason, pause }) => {
-                    (reason, pause)
-                }
-                Trouble::Verdict(Verdict::Empty) => return Ok(PageResult::default()),
-                Trouble::Verdict(Verdict::Unchanged) => {
-                    self.validators = validators;
-                    return Err(End::Unchanged);
-                }
-                Trouble::Verdict(Verdict::SignIn { reason }) => return Err(self.failed(request, &reason, 1, None)),
-                Trouble::Verdict(Verdict::Failed { reason, pause }) => {
-                    return Err(self.failed(request, &reason, 1, pause));
-                }
-                Trouble::End(End::Failed { message, not_before_ms }) => {
-                    let message = self.in_words(request, &message, 1);
-                    return Err(End::Failed { message, not_before_ms });
-                }
-                Trouble::End(end) => return Err(end),
-            };
+            let (mut reason, pause) = self.worth_a_try(request, trouble, validators.as_ref())?;
+            if let Some(refusal) = refusal.take() {
+                reason = format!("{reason}; before it: {refusal}");
+            }
             let max_pause = self.fetcher.settings().max_pause;
             if attempt >= attempts || pause.is_some_and(|pause| pause > max_pause) {
                 return Err(self.failed(request, &reason, attempt, pause));
@@ -60,6 +49,37 @@ impl Run<'_> {
             self.check_time(pause)?;
             tokio::time::sleep(pause).await;
             attempt += 1;
+        }
+    }
+
+    /// The reason and the pause of what may be tried again; all else ends the run.
+    fn worth_a_try(
+        &mut self,
+        request: &Outgoing,
+        trouble: Trouble,
+        validators: Option<&Validators>,
+    ) -> Flow<(String, Option<Duration>)> {
+        match trouble {
+            Trouble::Again { reason, pause }
+            | Trouble::Verdict(Verdict::Again { reason, pause } | Verdict::RateLimited { reason, pause }) => {
+                Ok((reason, pause))
+            }
+            Trouble::Anew { reason } if self.has_turns() => Ok((reason, None)),
+            Trouble::Anew { reason } => {
+                Err(self.failed(request, &format!("{reason}; the sign-in was made anew before"), 1, None))
+            }
+            Trouble::Verdict(Verdict::Unchanged) => {
+                self.validators = validators.cloned();
+                Err(End::Unchanged)
+            }
+            Trouble::Verdict(Verdict::SignIn { reason }) => Err(self.failed(request, &reason, 1, None)),
+            Trouble::Verdict(Verdict::Failed { reason, pause }) => Err(self.failed(request, &reason, 1, pause)),
+            // An empty answer is a page.
+            Trouble::Verdict(Verdict::Empty) => Ok((String::new(), None)),
+            Trouble::End(End::Failed { message, not_before_ms }) => {
+                Err(End::Failed { message: self.in_words(request, &message, 1), not_before_ms })
+            }
+            Trouble::End(end) => Err(end),
         }
     }
 
@@ -100,6 +120,21 @@ impl Run<'_> {
 
     /// One try.
     async fn attempt(
+        &mut self,
+        request: &Outgoing,
+        validators: Option<&Validators>,
+        given: &Given,
+        chain: &mut Chain,
+    ) -> Result<PageResult, Trouble> {
+        let signed = self.sign(request).await?;
+        match self.answered(&signed.request, validators, given, chain).await {
+            Err(Trouble::Verdict(verdict)) => Err(self.judged(&signed, verdict).await),
+            other => other,
+        }
+    }
+
+    /// What comes on a request that is signed.
+    async fn answered(
         &mut self,
         request: &Outgoing,
         validators: Option<&Validators>,
@@ -161,6 +196,8 @@ pub(super) enum Trouble {
         reason: String,
         pause: Option<Duration>,
     },
+    /// Ask again at once, signed anew; not counted as a try.
+    Anew { reason: String },
     /// The answer does not count.
     Verdict(Verdict),
     End(End),

@@ -3,16 +3,19 @@
 mod attempts;
 mod listing;
 mod mapping;
+mod signing;
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::cursor::{self, CursorMark};
 use super::fetch::{Fetcher, Traffic};
 use super::fields::Tally;
 use super::outbox::Outbox;
-use super::outcome::{RunInput, RunOutcome, Sink, Validators};
+use super::outcome::{Dropped, RunInput, RunOutcome, Sink, Validators};
+use super::request::redact;
 use super::window::Windows;
 use crate::domain::run::RunState;
 use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan};
@@ -82,6 +85,8 @@ struct Run<'r> {
     cursor_seen: Option<i64>,
     /// The earliest next poll that an answer names, Unix milliseconds.
     next_poll_ms: Option<i64>,
+    /// Tokens and secrets that the run has used.
+    hidden: Vec<SecretString>,
 }
 
 impl<'r> Run<'r> {
@@ -111,6 +116,7 @@ impl<'r> Run<'r> {
             cursor_start: plan.cursor.as_ref().and_then(|plan| cursor::start(plan, input.cursor.as_ref())),
             cursor_seen: None,
             next_poll_ms: None,
+            hidden: Vec::new(),
         }
     }
 
@@ -171,18 +177,24 @@ impl<'r> Run<'r> {
         };
         let whole = matches!(state, RunState::Succeeded | RunState::Unchanged);
         let cursor = self.cursor_mark(state == RunState::Succeeded);
+        let hidden = self.hidden;
+        let shown = |text: String| redact(hidden.iter(), &text);
+        let shown_all = |list: Vec<Dropped>| {
+            let one = |loss: Dropped| Dropped { example: loss.example.map(shown), reason: shown(loss.reason), ..loss };
+            list.into_iter().map(one).collect()
+        };
         let (dropped, unread, notes) = self.tally.into_parts();
         RunOutcome {
             state,
-            error,
+            error: error.map(shown),
             requests: self.traffic.requests,
             bytes: self.traffic.bytes,
             rows: self.rows,
             duplicates: self.duplicates,
             records: self.records,
-            dropped,
-            unread,
-            notes,
+            dropped: shown_all(dropped),
+            unread: shown_all(unread),
+            notes: shown_all(notes),
             cursor,
             validators: self.validators.filter(|_| whole),
             not_before_ms,

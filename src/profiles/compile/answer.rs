@@ -57,7 +57,7 @@ fn head(rule: &At<RuleDoc>, source: &Source, notes: &mut Notes) -> AnswerRule {
     if let (VerdictWord::SignIn, Some(word)) = (then, &doc.then)
         && !source.auth.as_ref().is_some_and(|auth| signs_in(&auth.value))
     {
-        notes.add(word.place, "sign_in needs auth with oauth2 or login; a secret cannot be made anew");
+        notes.add(word.place, "sign_in needs auth with oauth2, login or several secrets; one secret cannot be made anew");
     }
     if let (VerdictWord::Success | VerdictWord::Empty | VerdictWord::SignIn, Some(wait)) = (then, &doc.wait) {
         notes.add(wait.place, format!("nothing waits where then is {}", then.word()));
@@ -78,7 +78,8 @@ fn head(rule: &At<RuleDoc>, source: &Source, notes: &mut Notes) -> AnswerRule {
 }
 
 fn signs_in(auth: &Auth) -> bool {
-    !matches!(auth, Auth::None | Auth::Secret(_))
+    let Auth::By(doc) = auth else { return false };
+    doc.oauth2.is_some() || doc.login.is_some() || doc.secret.as_ref().is_some_and(|names| names.value.0.len() > 1)
 }
 
 fn texts(said: Option<&At<crate::profiles::scalar::Texts>>) -> impl Iterator<Item = &At<String>> {
@@ -106,7 +107,8 @@ fn is_path(message: &At<String>) -> bool {
     message.value.starts_with('$')
 }
 
-fn wait(moment: &At<Moment>, notes: &mut Notes) -> Option<Wait> {
+/// Compiles a moment.
+pub fn wait(moment: &At<Moment>, notes: &mut Notes) -> Option<Wait> {
     Some(match &moment.value {
         Moment::After(duration) => Wait::After(Duration::from_millis(duration.ms)),
         Moment::NextDay => Wait::NextDay,
@@ -115,8 +117,7 @@ fn wait(moment: &At<Moment>, notes: &mut Notes) -> Option<Wait> {
     })
 }
 
-/// A moment that the answer names.
-pub fn when(doc: &At<MomentDoc>, notes: &mut Notes) -> Option<When> {
+fn when(doc: &At<MomentDoc>, notes: &mut Notes) -> Option<When> {
     let place = match (&doc.value.header, &doc.value.path) {
         (Some(header), None) => WhenPlace::Header(header.value.trim().to_ascii_lowercase()),
         (None, Some(_)) => WhenPlace::Body,

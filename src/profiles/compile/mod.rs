@@ -2,6 +2,7 @@
 //! always runs.
 
 mod answer;
+mod auth;
 mod condition;
 mod decoding;
 mod field;
@@ -129,7 +130,7 @@ fn plan(document: &Document, notes: &mut Notes) -> Option<Plan> {
     let doc = &source.value;
     let (params, sets) = source::parameters(doc, notes);
     let window = window::window(doc, notes);
-    let holes = source::Holes { params: &params, has_window: doc.window.is_some(), has_cursor: doc.cursor.is_some() };
+    let holes = source::Holes { params: &params, has_window: doc.window.is_some(), has_cursor: doc.cursor.is_some(), takes_secrets: false };
     let request = source::request(source, &holes, notes);
     let paging = window::paging(doc, notes);
     let limits = limits(document.limits.as_ref(), notes);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod answer;
+mod auth;
 mod decoding;
 mod field;
 mod shape;
@@ -23,6 +24,7 @@ pub use super::scalar::Scalar;
 pub use super::template::{Hole, Part, Template};
 pub use super::units::{Conversion, Unit};
 pub use answer::*;
+pub use auth::*;
 pub use decoding::*;
 pub use field::*;
 pub use shape::*;
@@ -94,26 +96,36 @@ pub struct Request {
 impl Request {
     /// Whether a text of the request holds `{cursor}`.
     pub fn names_cursor(&self) -> bool {
-        let named = |template: &Template| template.holes().any(|hole| hole.name == "cursor");
-        let listed = |pairs: &[(String, Vec<Template>)]| pairs.iter().any(|(_, values)| values.iter().any(named));
-        let body = match &self.body {
-            Body::None => false,
-            Body::Json(json) => json.names_cursor(),
-            Body::Form(pairs) => listed(pairs),
-            Body::Text(text) => named(text),
-        };
-        body || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
+        self.holes().iter().any(|hole| hole.name == "cursor")
+    }
+
+    /// All that is filled in.
+    pub fn holes(&self) -> Vec<&Hole> {
+        let mut holes: Vec<&Hole> = self.url.holes().collect();
+        holes.extend(listed(&self.query));
+        holes.extend(self.headers.iter().flat_map(|(_, value)| value.holes()));
+        match &self.body {
+            Body::None => {}
+            Body::Json(json) => json.holes(&mut holes),
+            Body::Form(pairs) => holes.extend(listed(pairs)),
+            Body::Text(text) => holes.extend(text.holes()),
+        }
+        holes
     }
 }
 
+fn listed(pairs: &[(String, Vec<Template>)]) -> impl Iterator<Item = &Hole> {
+    pairs.iter().flat_map(|(_, values)| values).flat_map(Template::holes)
+}
+
 impl JsonTemplate {
-    fn names_cursor(&self) -> bool {
+    fn holes<'t>(&'t self, holes: &mut Vec<&'t Hole>) {
         match self {
-            Self::Fixed(_) => false,
-            Self::Typed(hole) => hole.name == "cursor",
-            Self::Text(text) => text.holes().any(|hole| hole.name == "cursor"),
-            Self::List(items) => items.iter().any(Self::names_cursor),
-            Self::Map(members) => members.iter().any(|(_, value)| value.names_cursor()),
+            Self::Fixed(_) => {}
+            Self::Typed(hole) => holes.push(hole),
+            Self::Text(text) => holes.extend(text.holes()),
+            Self::List(items) => items.iter().for_each(|item| item.holes(holes)),
+            Self::Map(members) => members.iter().for_each(|(_, value)| value.holes(holes)),
         }
     }
 }
@@ -135,16 +147,6 @@ pub enum JsonTemplate {
     Text(Template),
     List(Vec<JsonTemplate>),
     Map(Vec<(String, JsonTemplate)>),
-}
-
-/// A secret by name, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Auth {
-    pub secret: String,
-    pub place: SecretPlace,
-    /// Query parameter, header, or JSON Pointer.
-    pub name: String,
-    pub optional: bool,
 }
 
 /// Windows of time.
