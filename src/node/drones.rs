@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -14,6 +15,7 @@ use crate::clients::ControlPlane;
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
 use crate::pipeline::FetchSettings;
+use crate::pipeline::fetch::Ledger;
 use crate::runtime::{Clock, DrainSequence, Root};
 use crate::settings::{DroneSettings, Settings};
 use crate::store::SpoolSettings;
@@ -31,17 +33,19 @@ pub(super) async fn embed(
     let place = root.place("drones").map_err(StartError::Thread)?;
     let host = host_name();
     let mut drones = Vec::new();
+    let folder = settings.node.data_dir.join("drones");
+    let ledger = ledger(&folder)?;
     for number in 1..=settings.node.drones {
         let drone_id =
             DroneId::parse(&format!("{host}-{number}")).map_err(|error| StartError::Other(error.to_string()))?;
         let url = format!("http://{}", reachable(gateway));
         let options = Options {
-            spool: spool(&settings.drone, &settings.node.data_dir.join("drones").join(drone_id.as_str())),
+            spool: spool(&settings.drone, &folder.join(drone_id.as_str())),
             drone_id,
             labels: Labels::new(),
             control_plane: ControlPlane::new(&url, Some(key.clone())),
             max_concurrency: settings.drone.max_concurrency,
-            fetch: fetch_settings(&settings.drone)?,
+            fetch: fetch_settings(&settings.drone, Arc::clone(&ledger))?,
             clock: Clock::System,
         };
         drones.push(Drone::start(root, &place, options).await?);
@@ -73,7 +77,7 @@ impl StandaloneDrone {
             control_plane: ControlPlane::new(control_plane, settings.api_key.clone()),
             spool: spool(&settings.drone, data_dir),
             max_concurrency: settings.drone.max_concurrency,
-            fetch: fetch_settings(&settings.drone)?,
+            fetch: fetch_settings(&settings.drone, ledger(data_dir)?)?,
             clock: Clock::System,
         };
         let drone = Drone::start(&root, &place, options).await?;
@@ -129,10 +133,18 @@ fn spool(settings: &DroneSettings, data_dir: &Path) -> SpoolSettings {
     }
 }
 
-fn fetch_settings(settings: &DroneSettings) -> Result<FetchSettings, StartError> {
+/// What the quotas of sources have used up, in a folder of the drones that share it.
+fn ledger(folder: &Path) -> Result<Arc<Ledger>, StartError> {
+    let failed = |error| StartError::DataFolder { path: folder.to_owned(), error };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    Ok(Arc::new(Ledger::open(&folder.join("quota.json"))))
+}
+
+fn fetch_settings(settings: &DroneSettings, ledger: Arc<Ledger>) -> Result<FetchSettings, StartError> {
     let of_process = FetchSettings {
         user_agent: settings.user_agent.clone(),
         max_connections: settings.max_concurrency.max(1) * 2,
+        ledger,
         ..FetchSettings::default()
     };
     of_process.reaching(&settings.allow_private, &settings.rewrite).map_err(StartError::Other)

@@ -129,10 +129,10 @@ pub fn build_sign_in(sign_in: &SignIn, secrets: &dyn Secrets, now_ms: i64) -> Re
         let form = |text: &SecretString| {
             url::form_urlencoded::byte_serialize(text.expose_secret().as_bytes()).collect::<String>()
         };
-        let value = SecretString::from(format!("{}:{}", form(&id), form(&secret)));
-        hidden.extend([value.clone(), id, secret]);
+        let both = SecretString::from(format!("{}:{}", form(&id), form(&secret)));
+        hidden.extend([both.clone(), id, secret]);
         let home = outgoing.url.origin();
-        outgoing.secret = Some(PlacedSecret { value, place: SecretPlace::Basic, name: String::new(), home });
+        outgoing.secret = Some(PlacedSecret { value: both, place: SecretPlace::Basic, name: String::new(), home });
     }
     outgoing.hidden = hidden;
     outgoing.home_only = true;
@@ -178,7 +178,12 @@ pub fn known_secrets(auth: &Auth, secrets: &dyn Secrets) -> Result<Vec<(usize, S
     if auth.optional {
         return Ok(Vec::new());
     }
-    let missing: Vec<&str> = names.iter().enumerate().filter(|(at, _)| !known.iter().any(|(index, _)| index == at)).map(|(_, name)| *name).collect();
+    let missing: Vec<&str> = names
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !known.iter().any(|(index, _)| index == at))
+        .map(|(_, name)| *name)
+        .collect();
     Err(unknown(&missing))
 }
 

@@ -18,8 +18,7 @@ const SECRETS: [(&str, &str); 4] =
     [("ID", "cl+ient"), ("PASS", "p\"ass/w:rd"), ("KEY_A", "alpha-key"), ("KEY_B", "beta-key")];
 
 fn fetcher(source: &Raw, server: &Raw) -> Fetcher {
-    let rewrite =
-        vec![("source.example".to_owned(), source.base()), ("auth.example".to_owned(), server.base())];
+    let rewrite = vec![("source.example".to_owned(), source.base()), ("auth.example".to_owned(), server.base())];
     Fetcher::new(FetchSettings { rewrite, ..quick() })
 }
 
@@ -81,7 +80,11 @@ async fn a_token_is_fetched_once_and_kept_from_run_to_run() {
     let fetcher = fetcher(&source, &server);
     for (run, requests) in [(1, 4), (2, 3)] {
         let (outcome, records) = go(&fetcher, OAUTH2).await;
-        assert_eq!((outcome.state, outcome.requests, records.len()), (RunState::Succeeded, requests, 3), "{run}: {outcome:?}");
+        assert_eq!(
+            (outcome.state, outcome.requests, records.len()),
+            (RunState::Succeeded, requests, 3),
+            "{run}: {outcome:?}"
+        );
     }
     assert_eq!(count.load(Ordering::SeqCst), 1);
     let asked = &server.seen()[0];
@@ -105,7 +108,8 @@ async fn the_client_may_sign_in_in_the_body() {
 #[actix_web::test]
 async fn a_token_that_is_about_to_end_is_fetched_anew() {
     let (server, count) = tokens(100);
-    let source = pages(|request, _| request.headers.iter().any(|header| header.starts_with("authorization: bearer token-")));
+    let source =
+        pages(|request, _| request.headers.iter().any(|header| header.starts_with("authorization: bearer token-")));
     let fetcher = fetcher(&source, &server);
     let start_ms = now_ms();
     for (after_ms, fetched) in [(0, 1), (80_000, 1), (91_000, 2)] {
@@ -145,7 +149,11 @@ async fn a_rule_can_ask_for_a_fresh_sign_in() {
     });
     let rule = "  answers: [{body: $.error matches session, then: sign_in}]\n";
     let (outcome, records) = go(&fetcher(&source, &server), &format!("{OAUTH2}{rule}")).await;
-    assert_eq!((outcome.state, records.len(), count.load(Ordering::SeqCst)), (RunState::Succeeded, 1, 2), "{outcome:?}");
+    assert_eq!(
+        (outcome.state, records.len(), count.load(Ordering::SeqCst)),
+        (RunState::Succeeded, 1, 2),
+        "{outcome:?}"
+    );
 }
 
 #[actix_web::test]
@@ -162,7 +170,10 @@ async fn runs_at_the_same_time_share_one_token() {
 #[actix_web::test]
 async fn a_sign_in_that_fails_tells_the_servers_words_without_secrets() {
     let refused = Raw::start(|request| {
-        let echo = format!(r#"{{"error":"invalid_client","error_description":"no such client: {}"}}"#, request.body.replace('"', "'"));
+        let echo = format!(
+            r#"{{"error":"invalid_client","error_description":"no such client: {}"}}"#,
+            request.body.replace('"', "'")
+        );
         with_head("401 Unauthorized", "", echo.as_bytes())
     });
     let source = pages(|_, _| true);
@@ -176,7 +187,11 @@ async fn a_sign_in_that_fails_tells_the_servers_words_without_secrets() {
         (ok("{}"), "holds no token where the profile says", 1),
         (ok(r#"{"access_token":"two words"}"#), "what stands in the token's place is none", 1),
         (with_head("503 Unavailable", "", b"later"), "the server answers 503: \"later\" (3 tries)", 3),
-        (with_head("307 Temporary Redirect", "Location: http://evil.example/\r\n", b""), "redirects the sign-in to another host", 1),
+        (
+            with_head("307 Temporary Redirect", "Location: http://evil.example/\r\n", b""),
+            "redirects the sign-in to another host",
+            1,
+        ),
         (b"nonsense".to_vec(), "(3 tries)", 3),
     ] {
         let server = Raw::start(move |_| answer.clone());
@@ -245,7 +260,9 @@ async fn a_token_goes_to_no_other_host() {
         let target = format!("{}/elsewhere", other.base());
         let source = Raw::start(move |_| with_head("302 Found", &format!("Location: {target}\r\n"), b""));
         let (server, _) = tokens(3600);
-        let auth = format!("  auth: {{oauth2: {{token_url: 'http://auth.example/token', client_id: ID, client_secret: PASS}}, in: {place}}}\n");
+        let auth = format!(
+            "  auth: {{oauth2: {{token_url: 'http://auth.example/token', client_id: ID, client_secret: PASS}}, in: {place}}}\n"
+        );
         let (outcome, records) = go(&fetcher(&source, &server), &auth).await;
         assert_eq!((outcome.state, records.len()), (RunState::Succeeded, 1), "{outcome:?}");
         assert!(format!("{:?}", source.seen()).contains("token-1"));
@@ -258,7 +275,8 @@ async fn a_token_goes_to_no_other_host() {
     assert!(outcome.error.unwrap().contains("with the secret to another host"));
 }
 
-const KEYS: &str = "  auth: {secret: [KEY_A, KEY_GONE, KEY_B], in: query, name: key}\n  paging: {kind: next, next: $.next}\n";
+const KEYS: &str =
+    "  auth: {secret: [KEY_A, KEY_GONE, KEY_B], in: query, name: key}\n  paging: {kind: next, next: $.next}\n";
 
 fn keys_of(source: &Raw) -> Vec<char> {
     let key = |request: &Request| if request.path().contains("key=alpha") { 'a' } else { 'b' };

@@ -50,7 +50,8 @@ async fn a_declared_pause_is_kept_to() {
 #[actix_web::test]
 async fn a_pause_longer_than_a_run_waits_is_when_the_next_run_comes() {
     let source = Raw::start(|_| ok(r#"{"error":{"code":"quota","text":"500 a day"}}"#));
-    let rule = "  answers: [{body: $.error.code == 'quota', then: rate_limited, wait: next_day, message: $.error.text}]\n";
+    let rule =
+        "  answers: [{body: $.error.code == 'quota', then: rate_limited, wait: next_day, message: $.error.text}]\n";
     let (outcome, _) = go(&source, rule).await;
     assert_eq!((outcome.state, outcome.requests), (RunState::Failed, 1));
     let day_ms = 86_400_000;
@@ -76,8 +77,20 @@ async fn every_verdict_is_carried_out() {
         (with_head("404 Not Found", "", GOOD.as_bytes()), RunState::Succeeded, 1, 2, None),
         (ok(r#"{"again":true,"d":[{"v":1},{"v":2}]}"#), RunState::Succeeded, 2, 2, None),
         (with_head("503 Unavailable", "", b"{}"), RunState::Failed, 1, 0, Some("closed for good")),
-        (ok(r#"{"d":[{"v":7}],"error":"bad key"}"#), RunState::Failed, 1, 0, Some("the source reports a failure: \"bad key\"")),
-        (with_head("400 Bad Request", "", br#"{"error":"bad date"}"#), RunState::Failed, 1, 0, Some("the source answers 400: \"bad date\"")),
+        (
+            ok(r#"{"d":[{"v":7}],"error":"bad key"}"#),
+            RunState::Failed,
+            1,
+            0,
+            Some("the source reports a failure: \"bad key\""),
+        ),
+        (
+            with_head("400 Bad Request", "", br#"{"error":"bad date"}"#),
+            RunState::Failed,
+            1,
+            0,
+            Some("the source answers 400: \"bad date\""),
+        ),
     ] {
         let shown = String::from_utf8_lossy(&answer).into_owned();
         let (outcome, got) = go(&first(answer), rules).await;
@@ -105,4 +118,20 @@ async fn the_answer_says_when_to_poll_next() {
     let dated = Raw::start(|_| with_head("200 OK", "Expires: Sun, 06 Nov 1994 08:49:37 GMT\r\n", GOOD.as_bytes()));
     let (past, _) = go(&dated, "  ttl: {header: Expires, as: http_date}\n").await;
     assert_eq!(past.not_before_ms, Some(784_111_777_000));
+}
+
+#[actix_web::test]
+async fn a_rate_is_waited_for_and_a_quota_ends_the_run_as_partial() {
+    let source = Raw::start(|request| {
+        let page = request.path().len();
+        ok(&format!(r#"{{"d":[{{"v":{page}}}],"next":"/data?{}"}}"#, "x".repeat(page)))
+    });
+    let began = std::time::Instant::now();
+    let lines =
+        "  paging: {kind: next, next: $.next}\n  rate: {requests: 2, per: 200ms}\n  quota: {requests: 5, per: P1D}\n";
+    let (outcome, records) = go(&source, lines).await;
+    assert_eq!((outcome.state, outcome.requests, records.len()), (RunState::Partial, 5, 5), "{outcome:?}");
+    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+    assert_eq!(outcome.not_before_ms.unwrap() % 86_400_000, 0);
+    assert!(outcome.error.unwrap().starts_with("stopped at the quota of 5 requests; it begins anew at 20"));
 }

@@ -5,6 +5,7 @@ mod client;
 mod guard;
 mod inflate;
 mod journal;
+mod ledger;
 mod recorded;
 mod rewrite;
 mod settings;
@@ -26,6 +27,7 @@ pub use answer::{Answer, excerpt, now_ms};
 use inflate::{Inflate, InflateError};
 pub use journal::Asked;
 use journal::Journal;
+pub use ledger::{Ledger, Turn};
 pub use recorded::{Recording, RecordingError, SavedAnswer, SavedRequest};
 pub use settings::{FetchSettings, Network, NetworkError};
 

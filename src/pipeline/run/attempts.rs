@@ -100,7 +100,7 @@ impl Run<'_> {
         bound.mul_f64(rand::rng().random::<f64>())
     }
 
-    fn check_time(&self, pause: Duration) -> Flow<()> {
+    pub(super) fn check_time(&self, pause: Duration) -> Flow<()> {
         let max_run = self.fetcher.settings().max_run;
         if self.began.elapsed() + pause > max_run {
             return Err(End::Limit(format!("the time of a run ({max_run:?})")));
@@ -127,6 +127,7 @@ impl Run<'_> {
         chain: &mut Chain,
     ) -> Result<PageResult, Trouble> {
         let signed = self.sign(request).await?;
+        self.take_turn(&signed).await?;
         match self.answered(&signed.request, validators, given, chain).await {
             Err(Trouble::Verdict(verdict)) => Err(self.judged(&signed, verdict).await),
             other => other,
@@ -197,7 +198,9 @@ pub(super) enum Trouble {
         pause: Option<Duration>,
     },
     /// Ask again at once, signed anew; not counted as a try.
-    Anew { reason: String },
+    Anew {
+        reason: String,
+    },
     /// The answer does not count.
     Verdict(Verdict),
     End(End),

@@ -3,6 +3,7 @@
 mod attempts;
 mod listing;
 mod mapping;
+mod politeness;
 mod signing;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::fetch::{Fetcher, Traffic};
 use super::fields::Tally;
 use super::outbox::Outbox;
 use super::outcome::{Dropped, RunInput, RunOutcome, Sink, Validators};
-use super::request::redact;
+use super::request::{instant, redact};
 use super::window::Windows;
 use crate::domain::run::RunState;
 use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan};
@@ -32,7 +33,7 @@ pub async fn run_within(fetcher: &Fetcher, input: RunInput<'_>, limits: Limits, 
     let mut run = Run::new(fetcher, &input, limits);
     let end = match run.all(sink).await {
         Ok(()) => run.flush(sink).await.err(),
-        Err(end @ End::Limit(_)) => run.flush(sink).await.err().or(Some(end)),
+        Err(end @ (End::Limit(_) | End::Quota { .. })) => run.flush(sink).await.err().or(Some(end)),
         Err(End::Failed { message, not_before_ms }) => {
             // The pages before count.
             let _ = run.flush(sink).await;
@@ -49,6 +50,11 @@ enum End {
     Unchanged,
     /// A limit, in words.
     Limit(String),
+    /// The quota of the source is used up until then.
+    Quota {
+        requests: u64,
+        until_ms: i64,
+    },
     Failed {
         message: String,
         not_before_ms: Option<i64>,
@@ -173,6 +179,11 @@ impl<'r> Run<'r> {
             None => (RunState::Succeeded, None, self.next_poll_ms),
             Some(End::Unchanged) => (RunState::Unchanged, None, self.next_poll_ms),
             Some(End::Limit(limit)) => (RunState::Partial, Some(format!("stopped at the limit {limit}")), None),
+            Some(End::Quota { requests, until_ms }) => {
+                let until = instant(until_ms, None);
+                let error = format!("stopped at the quota of {requests} requests; it begins anew at {until}");
+                (RunState::Partial, Some(error), Some(until_ms))
+            }
             Some(End::Failed { message, not_before_ms }) => (RunState::Failed, Some(message), not_before_ms),
         };
         let whole = matches!(state, RunState::Succeeded | RunState::Unchanged);

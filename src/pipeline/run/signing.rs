@@ -32,6 +32,16 @@ enum By {
     Token(u64, Rc<Held>),
 }
 
+impl Signed {
+    /// Which of several keys signed it.
+    pub(super) fn key(&self) -> Option<usize> {
+        match &self.by {
+            By::Key(index, _) => Some(*index),
+            By::Fixed | By::Token(..) => None,
+        }
+    }
+}
+
 impl Run<'_> {
     /// How often a request may be signed anew without being a further try.
     pub(super) fn most_signings(&self) -> usize {
@@ -63,7 +73,8 @@ impl Run<'_> {
     }
 
     fn with_key(&self, request: &Outgoing, auth: &Auth, held: Rc<Held>) -> Result<Signed, Trouble> {
-        let known = request::known_secrets(auth, self.input.secrets).map_err(|error| Trouble::End(End::failed(error)))?;
+        let known =
+            request::known_secrets(auth, self.input.secrets).map_err(|error| Trouble::End(End::failed(error)))?;
         let indexes: Vec<usize> = known.iter().map(|(index, _)| *index).collect();
         let now_ms = self.now_ms();
         let taken = held.turns.borrow_mut().take(&indexes, now_ms);
@@ -146,7 +157,8 @@ impl Run<'_> {
     pub(super) async fn judged(&mut self, signed: &Signed, verdict: Verdict) -> Trouble {
         match (&signed.by, verdict) {
             (By::Key(index, held), Verdict::RateLimited { reason, pause }) => {
-                let rest_ms = pause.map_or(LIMITED_REST_MS, |pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+                let rest_ms =
+                    pause.map_or(LIMITED_REST_MS, |pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
                 held.turns.borrow_mut().rest(*index, self.now_ms().saturating_add(rest_ms));
                 Trouble::Anew { reason }
             }

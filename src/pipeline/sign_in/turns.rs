@@ -47,7 +47,10 @@ mod tests {
         let mut turns = Turns::default();
         let known = [0, 1, 2];
         let take = |turns: &mut Turns, now_ms| turns.take(&known, now_ms);
-        assert_eq!([take(&mut turns, 0), take(&mut turns, 0), take(&mut turns, 0), take(&mut turns, 0)], [Ok(0), Ok(1), Ok(2), Ok(0)]);
+        assert_eq!(
+            [take(&mut turns, 0), take(&mut turns, 0), take(&mut turns, 0), take(&mut turns, 0)],
+            [Ok(0), Ok(1), Ok(2), Ok(0)]
+        );
         turns.rest(1, 50);
         assert_eq!([take(&mut turns, 10), take(&mut turns, 10)], [Ok(2), Ok(0)]);
         turns.rest(0, 30);

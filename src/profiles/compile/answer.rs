@@ -57,7 +57,10 @@ fn head(rule: &At<RuleDoc>, source: &Source, notes: &mut Notes) -> AnswerRule {
     if let (VerdictWord::SignIn, Some(word)) = (then, &doc.then)
         && !source.auth.as_ref().is_some_and(|auth| signs_in(&auth.value))
     {
-        notes.add(word.place, "sign_in needs auth with oauth2, login or several secrets; one secret cannot be made anew");
+        notes.add(
+            word.place,
+            "sign_in needs auth with oauth2, login or several secrets; one secret cannot be made anew",
+        );
     }
     if let (VerdictWord::Success | VerdictWord::Empty | VerdictWord::SignIn, Some(wait)) = (then, &doc.wait) {
         notes.add(wait.place, format!("nothing waits where then is {}", then.word()));

@@ -21,10 +21,15 @@ pub fn auth(choice: &At<AuthChoice>, body: &Body, notes: &mut Notes) -> Option<A
     let AuthChoice::By(doc) = &choice.value else { return None };
     let (way, usual) = match (&doc.secret, &doc.oauth2, &doc.login) {
         (Some(names), None, None) => (AuthWay::Keys(keys(names, notes)), None),
-        (None, Some(oauth2), None) => (AuthWay::Token(Box::new(self::oauth2(oauth2, notes)?)), Some(SecretPlace::Bearer)),
+        (None, Some(oauth2), None) => {
+            (AuthWay::Token(Box::new(self::oauth2(oauth2, notes)?)), Some(SecretPlace::Bearer))
+        }
         (None, None, Some(login)) => (AuthWay::Token(Box::new(self::login(login, notes)?)), Some(SecretPlace::Bearer)),
         (None, None, None) => {
-            notes.add(choice.place, "auth needs secret: the name under which the operator keeps it, or oauth2, or login");
+            notes.add(
+                choice.place,
+                "auth needs secret: the name under which the operator keeps it, or oauth2, or login",
+            );
             return None;
         }
         _ => {
@@ -178,7 +183,7 @@ fn login(said: &At<Login>, notes: &mut Notes) -> Option<SignIn> {
     };
     let expires_path = match doc.expires.as_ref().map(|expires| (&expires.value, expires.place)) {
         Some((Moment::Path(path), place)) => segments(path, place, notes)?,
-        Some((Moment::Said(said), _)) => match &said.value.path {
+        Some((Moment::Said(moment), _)) => match &moment.value.path {
             Some(path) => segments(&path.value, path.place, notes)?,
             None => Vec::new(),
         },

@@ -9,6 +9,7 @@ mod field;
 mod mapping;
 mod minimal;
 mod notes;
+mod politeness;
 mod record;
 mod rows;
 mod scope;
@@ -130,18 +131,37 @@ fn plan(document: &Document, notes: &mut Notes) -> Option<Plan> {
     let doc = &source.value;
     let (params, sets) = source::parameters(doc, notes);
     let window = window::window(doc, notes);
-    let holes = source::Holes { params: &params, has_window: doc.window.is_some(), has_cursor: doc.cursor.is_some(), takes_secrets: false };
+    let holes = source::Holes {
+        params: &params,
+        has_window: doc.window.is_some(),
+        has_cursor: doc.cursor.is_some(),
+        takes_secrets: false,
+    };
     let request = source::request(source, &holes, notes);
     let paging = window::paging(doc, notes);
     let limits = limits(document.limits.as_ref(), notes);
     let answers = answer::answers(doc, notes);
+    let politeness = politeness::politeness(doc, notes);
     let decoding = decoding::decoding(doc, notes);
     let cursor = doc.cursor.as_ref().and_then(|cursor| window::cursor(doc, cursor, request.as_ref(), notes));
     check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
     let mapping = mapping_plan(document, &params, notes)?;
     let duplicates = duplicates(document, &mapping, notes);
     let request = request?;
-    Some(Plan { request, params, sets, window, paging, answers, decoding, cursor, duplicates, limits, mapping })
+    Some(Plan {
+        request,
+        params,
+        sets,
+        window,
+        paging,
+        answers,
+        politeness,
+        decoding,
+        cursor,
+        duplicates,
+        limits,
+        mapping,
+    })
 }
 
 fn duplicates(document: &Document, mapping: &MappingPlan, notes: &mut Notes) -> Duplicates {

@@ -96,11 +96,13 @@ impl Holes<'_> {
             "window.start" | "window.end" => Err("the source has no window".into()),
             "cursor" if self.has_cursor => check_format(hole.format.as_deref()),
             "cursor" => Err("the source has no cursor".into()),
-            name if self.takes_secrets && name.starts_with(SECRET_HOLE) => match hole.format {
+            secret if self.takes_secrets && secret.starts_with(SECRET_HOLE) => match hole.format {
                 None => Ok(()),
-                Some(_) => Err(format!("{{{name}}} is a secret and takes no format")),
+                Some(_) => Err(format!("{{{secret}}} is a secret and takes no format")),
             },
-            name if name.starts_with(SECRET_HOLE) => Err("a secret goes where auth says, into no other text".into()),
+            secret if secret.starts_with(SECRET_HOLE) => {
+                Err("a secret goes where auth says, into no other text".into())
+            }
             "now" => check_format(hole.format.as_deref()),
             _ => Err(unknown_param(name, self.params)),
         }

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod form;
 pub mod moment;
 pub mod paging;
+pub mod politeness;
 pub mod request;
 
 use answer::{AnswerRule, Failure, RateReset, Statuses};
@@ -12,6 +13,7 @@ use auth::Auth;
 use form::{Archive, ColumnsDoc, Compression, Csv, Format};
 use moment::Moment;
 use paging::Paging;
+use politeness::RateDoc;
 use request::{Body, Cursor, ForEach, Method, Window};
 
 use crate::profiles::node::{At, Entries, document, words};
@@ -77,6 +79,13 @@ document! {
         /// Where the answer says how long it stays as it is: a path such as `$.ttl` (seconds), or `{header: Expires,
         /// as: http_date}`. The next run does not come before.
         ttl: At<Moment>,
+        /// At most so many requests in any such time, over all profiles of this drone with the same host and key: a run
+        /// waits for its turn. `{requests: 10, per: PT1S}`.
+        rate: At<RateDoc>,
+        /// At most so many requests in a longer time, over all profiles of this drone with the same host and key; a run
+        /// that uses it up ends as `partial`, and the next comes when it begins anew. Counted in windows from multiples
+        /// of `per` on: `{requests: 500, per: P1D}` begins anew at 00:00 UTC. Requests of a sign-in do not count.
+        quota: At<RateDoc>,
         /// Put before the drone's own User-Agent; some sources want a contact here.
         user_agent: At<String>,
     }

@@ -51,12 +51,27 @@ pub struct Plan {
     pub window: Option<Window>,
     pub paging: Option<Paging>,
     pub answers: Answers,
+    pub politeness: Politeness,
     pub decoding: Decoding,
     pub cursor: Option<Cursor>,
     /// What becomes of records with one key.
     pub duplicates: Duplicates,
     pub limits: Limits,
     pub mapping: MappingPlan,
+}
+
+/// How often a source may be asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Politeness {
+    pub rate: Option<Rate>,
+    pub quota: Option<Rate>,
+}
+
+/// So many requests in so long a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub requests: u64,
+    pub per_ms: i64,
 }
 
 /// What one run may cost.

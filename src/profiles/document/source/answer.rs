@@ -64,12 +64,12 @@ impl Read for Statuses {
             Value::List(items) => items.as_slice(),
             _ => std::slice::from_ref(node),
         };
-        let mut one = |node: &Node| {
-            let range = range(&node.value);
+        let mut one = |item: &Node| {
+            let range = range(&item.value);
             if range.is_none() {
-                mismatch(node, "a status from 100 to 599, or a range such as 500..599", problems);
+                mismatch(item, "a status from 100 to 599, or a range such as 500..599", problems);
             }
-            range.map(|value| At { value, place: node.place })
+            range.map(|value| At { value, place: item.place })
         };
         Some(Self(nodes.iter().filter_map(&mut one).collect()))
     }
@@ -81,7 +81,7 @@ fn range(value: &Value) -> Option<(u16, u16)> {
         Value::Integer(number) => status(*number).map(|status| (status, status)),
         Value::Text(text) => {
             let (first, last) = text.split_once("..")?;
-            let bound = |text: &str| text.trim().parse().ok().and_then(status);
+            let bound = |end: &str| end.trim().parse().ok().and_then(status);
             Some((bound(first)?, bound(last)?)).filter(|(first, last)| first <= last)
         }
         _ => None,
