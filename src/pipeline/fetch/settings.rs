@@ -1,9 +1,12 @@
 //! What an operator says about fetching.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+
+use super::ledger::Ledger;
 
 /// How a drone fetches.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct FetchSettings {
     pub max_run: Duration,
     /// Connections at the same time, all hosts together.
     pub max_connections: usize,
+    /// How often sources were asked; one for all runs.
+    pub ledger: Arc<Ledger>,
 }
 
 impl Default for FetchSettings {
@@ -38,6 +43,7 @@ impl Default for FetchSettings {
             max_pause: Duration::from_secs(60),
             max_run: Duration::from_secs(3600),
             max_connections: 16,
+            ledger: Arc::default(),
         }
     }
 }
