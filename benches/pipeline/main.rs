@@ -6,7 +6,7 @@
 //! All three begin with the bodies of the pages in memory and end with packed records and digests; the pipeline also
 //! plays the run around them: requests, paging, judging, duplicates, counts.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on ends by panicking")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
 mod meter;
 mod shapes;
