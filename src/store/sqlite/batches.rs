@@ -1,8 +1,6 @@
 //! Storing a batch, exactly once: find out whether it was stored before, put the records that are new, keep the fact
 //! that the run saw them all, bring the run and the counters up to date. One transaction around all of it.
 
-use std::collections::HashSet;
-
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -11,17 +9,15 @@ use super::job::{Bench, Write};
 use super::ledger::{Entry, RecordSet, first_seen};
 use super::names::intern;
 use super::placing::{Placed, Placing};
-use super::runs::{StoredRun, stored};
-use super::tenants::Tenant;
-use crate::domain::digest::Digest;
+use super::runs::read_run;
 use crate::domain::ids::ProfileId;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
-use crate::store::run_facts::{Outcome, RunFacts};
-
-/// What a record costs beside its text while it waits.
-const BYTES_PER_RECORD: usize = 64;
+use crate::store::posted::Posted;
+use crate::store::rows::stored;
+use crate::store::run_facts::{Outcome, StoredRun};
+use crate::store::tenants::Tenant;
 
 impl Sqlite {
     pub(in crate::store) async fn store_batch(
@@ -30,23 +26,10 @@ impl Sqlite {
         batch: Batch,
         now_ms: i64,
     ) -> Result<Receipt, StoreError> {
-        let receipt = self.write(StoreBatch::new(tenant, batch, now_ms)).await?;
+        let receipt = self.write(Posted::new(tenant, batch, now_ms)).await?;
         self.counters.count_batch(&receipt);
         Ok(receipt)
     }
-}
-
-struct StoreBatch {
-    tenant: Tenant,
-    batch: Batch,
-    now_ms: i64,
-    /// Names the batch in its run.
-    key: Vec<u8>,
-    digest: [u8; 16],
-    /// Names the records alone, whatever the run.
-    content: Digest,
-    /// Indices of the records, each key once.
-    distinct: Vec<usize>,
 }
 
 /// What the database holds about a batch before it is stored, and the rows that it will take.
@@ -73,15 +56,15 @@ const FIND: &str = "
     LEFT JOIN batches b ON b.run = r.id AND b.batch_key = ?
     WHERE p.tenant_id = ? AND p.profile_id = ? AND p.deleted_ms IS NULL";
 
-impl Write for StoreBatch {
+impl Write for Posted {
     type Output = Receipt;
 
     fn records(&self) -> usize {
-        self.batch.records.len().max(1)
+        self.weight()
     }
 
     fn bytes(&self) -> usize {
-        self.batch.records.byte_len() + self.batch.records.len() * BYTES_PER_RECORD
+        self.bytes_held()
     }
 
     async fn run(&self, bench: &mut Bench<'_>) -> Result<Receipt, StoreError> {
@@ -94,29 +77,13 @@ impl Write for StoreBatch {
     }
 }
 
-impl StoreBatch {
-    fn new(tenant: Tenant, batch: Batch, now_ms: i64) -> Self {
-        let digest = batch.content_digest().key();
-        let key = batch.seq.map_or_else(|| digest.to_vec(), |seq| seq.to_be_bytes().to_vec());
-        let mut seen = HashSet::with_capacity(batch.records.len());
-        let digests = batch.records.digests();
-        let distinct = (0..digests.len()).filter(|index| seen.insert(digests[*index].key())).collect();
-        let content = batch.records.content_digest();
-        Self { tenant, batch, now_ms, key, digest, content, distinct }
-    }
-
+impl Posted {
     /// Profile, run, an earlier copy of the batch and the rows to come, in one question.
     async fn find(&self, db: &mut SqliteConnection) -> Result<SqliteRow, StoreError> {
         let query = sqlx::query(FIND).bind(self.batch.drone_id.as_str()).bind(self.version());
         let query = query.bind(self.batch.run_id.as_str()).bind(&self.key[..]);
         let query = query.bind(self.tenant.0).bind(self.batch.profile_id.as_str());
-        let unknown = || StoreError::UnknownProfile(self.batch.profile_id.clone());
-        query.fetch_optional(db).await?.ok_or_else(unknown)
-    }
-
-    /// The profile's version as the report tells it.
-    fn version(&self) -> Option<&str> {
-        self.batch.run.as_ref().and_then(|report| report.profile_digest.as_deref())
+        query.fetch_optional(db).await?.ok_or_else(|| self.unknown_profile())
     }
 
     /// The receipt of then, where this very batch was stored before.
@@ -142,15 +109,14 @@ impl StoreBatch {
         if let Some(other) = owner.filter(|owner| *owner != profile) {
             let query = sqlx::query("SELECT profile_id FROM profiles WHERE id = ?").bind(other);
             let named = stored(ProfileId::parse(query.fetch_one(db).await?.try_get(0)?))?;
-            return Err(StoreError::RunConflict { run: self.batch.run_id.clone(), owner: named });
+            return Err(self.run_conflict(named));
         }
         if row.try_get::<Option<&[u8]>, _>("digest")?.is_some() {
-            let name = self.batch.seq.map_or_else(|| "the same digest".to_owned(), |seq| format!("seq {seq}"));
-            return Err(StoreError::BatchConflict { run: self.batch.run_id.clone(), name });
+            return Err(self.batch_conflict());
         }
         Ok(Found {
             profile,
-            run: owner.map(|_| StoredRun::read(row)).transpose()?,
+            run: owner.map(|_| read_run(row)).transpose()?,
             drone: row.try_get("drone_row")?,
             version: row.try_get("version_row")?,
             next_run: row.try_get("next_run")?,
@@ -161,11 +127,8 @@ impl StoreBatch {
 
     async fn store(&self, bench: &mut Bench<'_>, found: Found) -> Result<Receipt, StoreError> {
         let profile = found.profile;
-        let records = &self.batch.records;
         let placed = self.place(bench, profile, found.next_batch).await?;
-        let known = records.len() - placed.inserted;
-        let outcome =
-            Outcome { inserted: count(placed.inserted)?, known: count(known)?, rejected: self.batch.rejected };
+        let outcome = self.outcome(placed.inserted)?;
         let state_before = found.run.as_ref().map(|run| run.facts.state);
         let (batch, next_run, next_set) = (found.next_batch, found.next_run, found.next_set);
         let run = self.advance(bench.db, found, outcome).await?;
@@ -232,19 +195,4 @@ impl StoreBatch {
         }
         Ok(run)
     }
-
-    fn begin_run(&self, profile: i64, drone: i64) -> StoredRun {
-        let facts = RunFacts::begin(&self.batch, self.now_ms);
-        StoredRun { row: None, profile, drone, profile_digest: None, facts }
-    }
-
-    fn receipt(&self, outcome: Outcome, replayed: bool) -> Receipt {
-        let Outcome { inserted, known, rejected } = outcome;
-        let rejects = self.batch.rejects.clone();
-        Receipt { run_id: self.batch.run_id.clone(), inserted, known, rejected, rejects, replayed }
-    }
-}
-
-fn count(number: usize) -> Result<u32, StoreError> {
-    u32::try_from(number).map_err(|_| StoreError::Engine("a batch has more records than a batch may have".into()))
 }

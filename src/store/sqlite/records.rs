@@ -4,12 +4,12 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
-use super::lists::Pager;
-use super::tenants::Tenant;
 use crate::protocol::aggregator::{RecordFilter, RecordRow};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
+use crate::store::pager::Pager;
 use crate::store::record_row::{WantedDims, compose};
+use crate::store::tenants::Tenant;
 
 macro_rules! select_records {
     ($from:literal) => {

@@ -7,9 +7,9 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::Sqlite;
-use super::tenants::Tenant;
 use crate::domain::ids::ProfileId;
 use crate::store::error::StoreError;
+use crate::store::tenants::Tenant;
 
 const CHUNK: i64 = 10_000;
 
