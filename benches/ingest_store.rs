@@ -147,7 +147,8 @@ fn all_known(folder: &Path, batches: &[Batch]) -> Outcome {
 /// Stores everything `passes` times, under other run ids each time; the last pass is timed.
 fn through_store(folder: &Path, batches: &[Batch], at_once: usize, passes: usize) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let settings = StoreSettings::new(folder.join("results.db"));
+    let file = folder.join("results.db");
+    let settings = StoreSettings::new(&file);
     let mut outcome = Outcome::default();
     runtime.block_on(async {
         let store = Store::open(&settings).await.unwrap();
@@ -176,7 +177,7 @@ fn through_store(folder: &Path, batches: &[Batch], at_once: usize, passes: usize
         }
         store.close(Duration::from_secs(60)).await.unwrap();
     });
-    outcome.bytes = bytes_each(&settings.path, batches);
+    outcome.bytes = bytes_each(&file, batches);
     outcome
 }
 

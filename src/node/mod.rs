@@ -4,12 +4,13 @@
 mod drones;
 mod error;
 mod key;
+mod place;
 mod roles;
 mod signals;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
@@ -20,7 +21,7 @@ use crate::actors::drone::Drone;
 use crate::http::{Elsewhere, Phase, Surface};
 use crate::runtime::{DrainSequence, OnGiveUp, Periodic, Place, Root};
 use crate::settings::{Role, Settings};
-use crate::store::{FileLock, Store, StoreSettings};
+use crate::store::{FileLock, Store};
 use crate::telemetry;
 
 pub use drones::StandaloneDrone;
@@ -229,15 +230,5 @@ async fn open_store(settings: &Settings) -> Result<Option<Store>, StartError> {
     if !settings.node.roles.needs_store() {
         return Ok(None);
     }
-    let path: PathBuf = settings.node.data_dir.join("results.db");
-    let set = &settings.store;
-    let store = StoreSettings {
-        synchronous: set.synchronous,
-        readers: set.readers,
-        queue_batches: set.queue_batches,
-        queue_bytes: set.queue_bytes,
-        max_reports: set.max_reports,
-        ..StoreSettings::new(path)
-    };
-    Ok(Some(Store::open(&store).await?))
+    Ok(Some(Store::open(&place::store_settings(settings)?).await?))
 }

@@ -3,6 +3,7 @@
 
 mod layers;
 mod roles;
+mod store_url;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 pub use layers::{Overrides, load};
 pub use roles::{Role, RoleSet};
+pub use store_url::StoreUrl;
 
 /// Shorter keys can be guessed.
 const MIN_KEY_CHARS: usize = 8;
@@ -79,6 +81,12 @@ pub enum Synchronous {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
+    /// `sqlite:PATH` or `postgres://…`; absent: a file in the data folder.
+    pub url: Option<SecretString>,
+    /// Of the user in `url`; goes before one that stands there.
+    pub password: Option<SecretString>,
+    pub password_file: Option<PathBuf>,
+    pub connections: u32,
     pub synchronous: Synchronous,
     pub readers: u32,
     pub queue_batches: usize,
@@ -123,6 +131,17 @@ pub enum SettingsError {
     Invalid { key: &'static str, found: String, expected: &'static str },
 }
 
+impl StoreSettings {
+    /// Where the store is, if that is set.
+    pub fn place(&self) -> Result<Option<StoreUrl>, SettingsError> {
+        let read = |text| {
+            let expected = "sqlite:PATH, or postgres://user@host/database";
+            StoreUrl::parse(text).map_err(|found| SettingsError::Invalid { key: "store.url", found, expected })
+        };
+        self.url.as_ref().map(read).transpose()
+    }
+}
+
 impl Settings {
     /// Checks what no single field can tell.
     pub fn check(self) -> Result<Self, SettingsError> {
@@ -139,6 +158,11 @@ impl Settings {
             let expected =
                 "0 without the gateway role: a drone speaks to the gateway (run chartly-drone --control-plane URL)";
             return invalid("node.drones", self.node.drones.to_string(), expected);
+        }
+        self.store.place()?;
+        if self.store.connections < 2 {
+            let expected = "at least 2: one that writes batches, and one for everything else";
+            return invalid("store.connections", self.store.connections.to_string(), expected);
         }
         let short = |key: &SecretString| key.expose_secret().chars().count() < MIN_KEY_CHARS;
         if self.api_key.as_ref().is_some_and(short) {

@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
+#[path = "../support/mod.rs"]
+mod common;
+
 mod contract;
+mod engines;
 mod faults;
 mod histories;
 mod kill;
