@@ -12,5 +12,6 @@ mod faults;
 mod histories;
 mod kill;
 mod model;
+mod server;
 mod size;
 mod support;
