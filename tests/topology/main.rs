@@ -9,6 +9,7 @@ mod support;
 mod events;
 mod layout;
 mod metrics;
+mod on_postgres;
 mod outage;
 mod same_answers;
 mod scenario;
