@@ -1,7 +1,7 @@
 //! The store: the only SQL of the project. Keeps profiles, drones, runs, records and reports, each row a tenant's;
 //! knows no actor, no HTTP and no clock (the time is always passed in).
 //!
-//! An answer means committed. One writer takes all writes and commits them in groups; readers go beside it. What the
+//! An answer means committed. One writer takes the batches and commits them in groups; readers go beside it. What the
 //! engine is stands behind `Engine`; above it only types of the protocol are spoken.
 
 mod counts;

@@ -27,10 +27,18 @@ async fn both_engines_give_the_same_answers() {
     let on_server = Layout::one_process_on(two.path(), &server.url("postgres"));
     let (left, right) = (play(on_file.gateway()).await, play(on_server.gateway()).await);
     assert_eq!(left.len(), right.len());
-    for (left, right) in left.iter().zip(&right) {
-        assert_eq!(left, right);
+    for ((step, left), (_, right)) in left.into_iter().zip(right) {
+        assert_eq!(without_cursor(left), without_cursor(right), "{step}");
     }
     assert!(!two.path().join("data/results.db").exists(), "no file beside the server");
+}
+
+/// A cursor is the engine's own; that there is one is not.
+fn without_cursor(mut answer: Value) -> Value {
+    if let Some(next) = answer.pointer_mut("/body/next").filter(|next| next.is_string()) {
+        *next = json!("a cursor");
+    }
+    answer
 }
 
 /// Batches that are sent until they are acknowledged, as a drone does it.
