@@ -55,7 +55,7 @@ pub(super) fn summary_of(rows: Vec<CountsRow>) -> Result<Summary, StoreError> {
         profiles: Vec::with_capacity(rows.len()),
     };
     for row in rows {
-        let counts = counts_of(row, &mut summary.runs_by_state)?;
+        let counts = counts_of(&row, &mut summary.runs_by_state)?;
         summary.records += counts.records;
         summary.results += counts.results;
         summary.runs += counts.runs;
@@ -65,7 +65,7 @@ pub(super) fn summary_of(rows: Vec<CountsRow>) -> Result<Summary, StoreError> {
     Ok(summary)
 }
 
-fn counts_of(row: CountsRow, by_state: &mut BTreeMap<String, u64>) -> Result<ProfileCounts, StoreError> {
+fn counts_of(row: &CountsRow, by_state: &mut BTreeMap<String, u64>) -> Result<ProfileCounts, StoreError> {
     let mut runs = 0;
     for state in RunState::ALL {
         let count = shown(row.runs[state_number(state) as usize]);

@@ -95,7 +95,7 @@ impl Store {
     /// Resolves when the writer crashed too often and will not come back, and never otherwise: the node should then
     /// escalate.
     pub async fn gave_up(&self) {
-        on_engine!(&self.0, engine => engine.gave_up().await)
+        on_engine!(&self.0, engine => engine.gave_up().await);
     }
 
     /// Names this database for ever; a new one has another name.

@@ -138,8 +138,8 @@ async fn check(db: &mut PgConnection) -> Result<(), StoreError> {
         return Err(StoreError::Unfit(format!("its encoding is {encoding}; create one with ENCODING 'UTF8'")));
     }
     if row.try_get(3)? {
-        let text = "it is a standby, which takes no writes; name the primary server in store.url";
-        return Err(StoreError::ReadOnly(text.into()));
+        let standby = "it is a standby, which takes no writes; name the primary server in store.url";
+        return Err(StoreError::ReadOnly(standby.into()));
     }
     Ok(())
 }

@@ -112,6 +112,7 @@ impl Desk {
     }
 
     /// Runs on the desk's thread, to its end also when the caller has gone.
+    #[expect(clippy::disallowed_methods, reason = "the task is awaited at once, and its panic is told to the caller")]
     async fn at_desk<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,

@@ -51,11 +51,11 @@ pub(super) async fn store(
 fn judge(group: &mut [Waiting], found: &[Found], breakpoints: &Breakpoints) -> Result<Vec<Verdict>, Failure> {
     let mut judge = Judge::default();
     let mut verdicts = Vec::with_capacity(group.len());
-    for (index, (waiting, found)) in group.iter_mut().zip(found).enumerate() {
+    for (index, (waiting, its_own)) in group.iter_mut().zip(found).enumerate() {
         waiting.outcome = None;
         let verdict = catch_unwind(AssertUnwindSafe(|| {
             breakpoints.pass("store.job");
-            judge.judge(index, &waiting.posted, found)
+            judge.judge(index, &waiting.posted, its_own)
         }));
         let crashed = |payload: Box<dyn std::any::Any + Send>| StoreError::Crashed(panic_text(payload.as_ref()));
         verdicts.push(verdict.map_err(|payload| Failure { culprit: Some(index), error: crashed(payload) })?);
@@ -80,15 +80,15 @@ async fn write(
         Part { posted, profile: found.profile.unwrap_or_default(), batch: found.next_batch }
     };
     let parts: Vec<Part<'_>> = stored.iter().map(part).collect();
-    let placed = place(db, &parts, memory).await?;
+    let all_placed = place(db, &parts, memory).await?;
     let mut runs = Runs::of(db, group, found, &stored, memory).await?;
     let mut books = Books::default();
-    for (&index, placed) in stored.iter().zip(placed) {
+    for (&index, placed) in stored.iter().zip(all_placed) {
         let (posted, found) = (&group[index].posted, &found[index]);
         let Placed { rows, inserted } = placed;
         let outcome = posted.outcome(inserted)?;
         let step = runs.take(posted, found, outcome, rows)?;
-        books.enter(posted, found, outcome, step);
+        books.enter(posted, found, outcome, &step);
         books.outcomes.insert(index, outcome);
     }
     books.number_sets(db).await?;
@@ -97,17 +97,20 @@ async fn write(
     Ok(books.outcomes)
 }
 
+/// A packed set of records, its digest, and whether it holds one that was inserted just now.
+type SeenSet = ([u8; 16], Vec<u8>, bool);
+
 /// What is being written down, batch by batch.
 #[derive(Default)]
 struct Books {
     ledger: Ledger,
     outcomes: HashMap<usize, Outcome>,
-    /// For each entry the set of what it saw, and whether it holds a record that was inserted just now.
-    sets: Vec<Option<([u8; 16], Vec<u8>, bool)>>,
+    /// For each entry the set of what it saw.
+    sets: Vec<Option<SeenSet>>,
 }
 
 impl Books {
-    fn enter(&mut self, posted: &Posted, found: &Found, outcome: Outcome, step: Step) {
+    fn enter(&mut self, posted: &Posted, found: &Found, outcome: Outcome, step: &Step) {
         let profile = i64::from(found.profile.unwrap_or_default());
         let growth = self.ledger.growth.entry(profile).or_default();
         growth.records += i64::from(outcome.inserted);

@@ -25,11 +25,11 @@ pub(super) async fn intern(db: &mut PgConnection, wanted: &BTreeSet<(i64, String
     }
     let (tenants, names): (Vec<i64>, Vec<&str>) = wanted.iter().map(|(tenant, name)| (*tenant, name.as_str())).unzip();
     let rows = query(INTERN).bind(tenants).bind(names).fetch_all(db).await?;
-    let names = rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?)));
-    let names = names.collect::<Result<Names, StoreError>>()?;
-    if names.len() < wanted.len() {
+    let found = rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?)));
+    let found = found.collect::<Result<Names, StoreError>>()?;
+    if found.len() < wanted.len() {
         // Another process added one since this statement began, and it does not see it yet.
         return Err(StoreError::Raced("a name was added elsewhere".into()));
     }
-    Ok(names)
+    Ok(found)
 }

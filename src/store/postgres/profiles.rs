@@ -52,9 +52,9 @@ impl Postgres {
         let current = view(&row.ok_or_else(|| StoreError::UnknownProfile(id.clone()))?)?;
         let Some(digest) = digest.filter(|digest| **digest != current.summary.digest) else { return Ok(current) };
         let ask = query(OF_DIGEST).bind(tenant.0).bind(id.as_str()).bind(&digest.as_bytes()[..]);
-        let row = self.desk.optional(ask).await?;
+        let earlier = self.desk.optional(ask).await?;
         let unknown = || StoreError::UnknownVersion { profile: id.clone(), digest: *digest };
-        view(&row.ok_or_else(unknown)?)
+        view(&earlier.ok_or_else(unknown)?)
     }
 
     pub(in crate::store) async fn profiles(

@@ -41,13 +41,16 @@ pub(super) enum Verdict {
     Refuse(StoreError),
 }
 
+/// A run, and what names a batch in it.
+type BatchName = (Tenant, RunId, Vec<u8>);
+
 /// The batches of a group as they were judged so far.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
     /// Runs that begin in this group, and whose they are.
     begun: HashMap<(Tenant, RunId), ProfileId>,
     /// Batches to be stored, by run and name.
-    taken: HashMap<(Tenant, RunId, Vec<u8>), (usize, [u8; 16])>,
+    taken: HashMap<BatchName, (usize, [u8; 16])>,
 }
 
 impl Judge {
