@@ -27,6 +27,9 @@ bench:
 	cargo bench --bench ingest_store
 	cargo bench --bench ingest_http
 	cargo bench --bench footprint
+	cargo bench --bench pipeline
+	cargo bench --bench profiles
+	cargo bench --bench memory
 
 # The profiles of the repository, as a user's own CI would check theirs.
 profiles:

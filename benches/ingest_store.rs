@@ -321,6 +321,7 @@ fn profile(number: u64) -> NewVersion {
         version: "1".into(),
         digest: Digest::of(yaml.as_bytes()),
         yaml,
+        key: Vec::new(),
         enabled: true,
         origin: Origin::Api,
         path: None,

@@ -5,7 +5,10 @@ use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Seconds; from a cached answer to a slow report.
 const BUCKETS_S: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -20,13 +23,15 @@ pub enum TelemetryError {
     Metrics(#[from] BuildError),
 }
 
-/// Sends log lines to standard error, as text or as one JSON object a line. `filter` is in the form of `RUST_LOG`.
+/// Sends log lines to standard error, as text or as one JSON object a line. `filter` names levels, by target where one is
+/// given: `info`, or `chartly=debug,warn`.
 pub fn init(json: bool, filter: &str) -> Result<(), TelemetryError> {
-    let parsed = EnvFilter::try_new(filter);
-    let parsed = parsed.map_err(|error| TelemetryError::Filter { filter: filter.into(), reason: error.to_string() })?;
-    let colours = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr).with_ansi(colours);
-    let installed = if json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
+    let refuse = |error: ParseError| TelemetryError::Filter { filter: filter.into(), reason: error.to_string() };
+    let targets: Targets = filter.parse().map_err(refuse)?;
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let filtered = tracing_subscriber::registry().with(targets);
+    let installed =
+        if json { filtered.with(lines.json().flatten_event(true)).try_init() } else { filtered.with(lines).try_init() };
     installed.map_err(|error| TelemetryError::Logs(error.to_string()))
 }
 

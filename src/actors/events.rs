@@ -16,9 +16,24 @@ type Word = Cow<'static, str>;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    Run { run_id: String, profile_id: String, drone_id: String, state: Word, inserted: u32, known: u32 },
-    Drone { drone_id: String, state: Word },
-    Profile { profile_id: String, change: Word },
+    Run {
+        run_id: String,
+        profile_id: String,
+        drone_id: String,
+        state: Word,
+        inserted: u32,
+        known: u32,
+        #[serde(default)]
+        revised: u32,
+    },
+    Drone {
+        drone_id: String,
+        state: Word,
+    },
+    Profile {
+        profile_id: String,
+        change: Word,
+    },
 }
 
 impl Event {

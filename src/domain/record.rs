@@ -396,6 +396,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_to_their_last_digit() {
+        for (text, digits) in [
+            ("1.0320000000000001e-36", "1.0320000000000001e-36"),
+            ("3.9333333333000003e+46", "3.9333333333000003e+46"),
+            ("1.032e-36", "1.032e-36"),
+        ] {
+            let record = canonical(&format!(r#"{{"dims":{{}},"measures":{{"v":{text}}}}}"#)).unwrap();
+            assert_eq!(record, format!(r#"{{"dims":{{}},"measures":{{"v":{digits}}}}}"#));
+        }
+        // The tests' own dependencies turn the exact reading on for themselves; the programs need it too.
+        let manifest = include_str!("../../Cargo.toml");
+        let asked = manifest.lines().find(|line| line.starts_with("serde_json = ")).unwrap();
+        assert!(asked.contains("float_roundtrip"), "{asked}");
+    }
+
+    #[test]
     fn a_claimed_id_is_checked() {
         let text = r#"{"dims":{},"measures":{"v":1}}"#;
         let mut records = Records::default();

@@ -55,6 +55,9 @@ pub struct Window {
     /// The most rows in the answer; 5,000 unless said, 100,000 at most. Statistics use every matched row.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// Unix milliseconds: takes the versions that stood then, instead of those that stand now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

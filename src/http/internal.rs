@@ -45,7 +45,7 @@ role!(serve_coordinator, Coordinator:
     coordinator::ProfilesChanged,
 );
 role!(serve_aggregator, Aggregator:
-    aggregator::StoreBatch, aggregator::ListRecords, aggregator::ListResults, aggregator::ListRuns,
+    aggregator::StoreBatch, aggregator::ListRecords, aggregator::ListResults, aggregator::GetHistory, aggregator::ListRuns,
     aggregator::GetRun, aggregator::GetSummary,
 );
 role!(serve_reporter, Reporter: reporter::RunReportSpec, reporter::GetReport, reporter::ListReports);

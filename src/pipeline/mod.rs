@@ -18,6 +18,7 @@ mod request;
 pub mod requests;
 mod rivals;
 mod run;
+pub mod sight;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -12,8 +12,9 @@ use crate::domain::batch::Records;
 use crate::domain::digest::Digest;
 use crate::profiles::plan::{Duplicates, Mapping};
 
-/// So many records back a duplicate is recognised. Beyond that the store recognises it.
-const REMEMBERED: usize = 1 << 15;
+/// So many records back a duplicate is recognised, at least. Beyond that the store recognises it. A hundred thousand
+/// would be a drone's largest piece of memory.
+const REMEMBERED: usize = 1 << 13;
 
 #[derive(Default)]
 pub struct Outbox {

@@ -98,8 +98,8 @@ impl Secrets for StandIns {
     }
 }
 
-/// Fetches one address once: the body as text, and whether its `Link` header names a next page.
-pub async fn look(settings: FetchSettings, url: &str) -> Result<(String, bool), String> {
+/// Fetches one address once: the body, and whether its `Link` header names a next page.
+pub async fn look(settings: FetchSettings, url: &str) -> Result<(Vec<u8>, bool), String> {
     const MAX_BYTES: u64 = 16 << 20;
     let url = Url::parse(url).map_err(|error| format!("{url:?} is not an address: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -115,7 +115,5 @@ pub async fn look(settings: FetchSettings, url: &str) -> Result<(String, bool), 
         return Err(format!("{place} answers {}: {:?}", answer.status, answer.excerpt()));
     }
     let has_next = answer.next_link.is_some();
-    let text =
-        String::from_utf8(answer.body).map_err(|_| format!("{place} answers with something that is not UTF-8"))?;
-    Ok((text, has_next))
+    Ok((answer.body, has_next))
 }

@@ -176,7 +176,7 @@ impl fmt::Display for Path {
                 Segment::Index(number) => write!(f, "[{number}]")?,
                 Segment::Name(name) if plain(name) && bare && index == 0 => f.write_str(name)?,
                 Segment::Name(name) if plain(name) => write!(f, ".{name}")?,
-                Segment::Name(name) => write!(f, "[{name:?}]")?,
+                Segment::Name(name) => write!(f, "[\"{}\"]", name.replace('\\', "\\\\").replace('"', "\\\""))?,
             }
         }
         Ok(())
@@ -184,7 +184,8 @@ impl fmt::Display for Path {
 }
 
 fn plain(name: &str) -> bool {
-    name != "*" && !name.contains(['.', '[', ']', '"', '\\', '$', '@', '{', '}', ' '])
+    let marks = |next: char| ".[]\"\\$@{}".contains(next) || next.is_whitespace() || next.is_control();
+    !name.is_empty() && name != "*" && !name.contains(marks)
 }
 
 #[cfg(test)]
@@ -240,7 +241,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_reads_back(names in prop::collection::vec("[a-zA-Z ./\\[\"'$@é]{1,8}", 1..5), index in 0u32..99) {
+        fn what_is_shown_reads_back(names in prop::collection::vec("[a-zA-Z ./\\[\"'$@é\\\\\\n\\x00*]{0,8}", 1..5), index in 0u32..99) {
             let mut segments: Vec<Segment> = names.into_iter().map(Segment::Name).collect();
             segments.push(Segment::Index(index));
             segments.push(Segment::All);

@@ -286,6 +286,10 @@ pub fn is_written(text: &str, grain: Grain) -> bool {
 /// The text of `reading` at `grain`, appended to `out`.
 pub fn write(out: &mut String, reading: Reading, grain: Grain) -> Result<(), TimeError> {
     use std::fmt::Write as _;
+    // Years have four digits; one before year 0 would be read as something else.
+    if year(reading) < 0 {
+        return Err(TimeError::Unreadable);
+    }
     let result = match grain {
         Grain::Year => write!(out, "{:04}", year(reading)),
         Grain::Quarter => {
@@ -429,6 +433,15 @@ mod tests {
         assert!(read_pattern("x", "%Y").is_err());
         let late = read_pattern("20241231 25:10:00", "%Y%m%d %H:%M:%S").unwrap();
         assert_eq!(late, Reading::Local(jiff::civil::datetime(2025, 1, 1, 1, 10, 0, 0)));
+    }
+
+    #[test]
+    fn a_year_that_four_digits_cannot_say_is_refused() {
+        let before = read_epoch("-070400013399", 1).unwrap();
+        for grain in [Grain::Year, Grain::Quarter, Grain::Month, Grain::Week, Grain::Date, Grain::At] {
+            let mut out = String::new();
+            assert_eq!((write(&mut out, before, grain), out.as_str()), (Err(TimeError::Unreadable), ""));
+        }
     }
 
     #[test]

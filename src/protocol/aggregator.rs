@@ -28,6 +28,9 @@ pub struct Receipt {
     pub inserted: u32,
     /// Records that the store held already (or that the batch holds twice).
     pub known: u32,
+    /// Observations of which another version stands now, or stood in the past, than was known before.
+    #[serde(default)]
+    pub revised: u32,
     pub rejected: u32,
     /// The first of the rejected; at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,12 +68,19 @@ pub struct RunView {
     pub bytes: u64,
     pub rows: u64,
     pub dropped: u64,
+    /// Observations that changed with this run.
+    #[serde(default)]
+    pub revised: u64,
     pub error: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
+    /// Every record, earlier versions included.
     pub records: u64,
+    /// Records of which another version stands now.
+    #[serde(default)]
+    pub replaced: u64,
     /// Facts that a run saw a record.
     pub results: u64,
     pub runs: u64,
@@ -85,6 +95,8 @@ pub struct ProfileCounts {
     #[schema(value_type = String)]
     pub profile_id: ProfileId,
     pub records: u64,
+    #[serde(default)]
+    pub replaced: u64,
     pub results: u64,
     pub runs: u64,
     pub last_run_state: Option<RunState>,
@@ -101,6 +113,21 @@ pub struct RecordFilter {
     pub since_ms: Option<i64>,
     /// `dims.geo.state` equals text, each a pair of path and value.
     pub dims: Vec<(String, String)>,
+    /// Of several versions of an observation, which; for records only.
+    #[serde(default)]
+    pub versions: Versions,
+}
+
+/// Which versions of an observation a list of records shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Versions {
+    /// What stands now.
+    #[default]
+    Latest,
+    All,
+    /// What stood at this time, in Unix milliseconds.
+    AsOf(i64),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -130,6 +157,16 @@ pub struct ListResults {
     pub page: PageRequest,
 }
 
+/// The versions of one observation, the earliest first: each with the time from which on it stood.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetHistory {
+    pub tenant: TenantId,
+    pub profile_id: ProfileId,
+    /// Every dim of the profile's key, each a pair of path and value.
+    pub dims: Vec<(String, String)>,
+    pub page: PageRequest,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ListRuns {
     pub tenant: TenantId,
@@ -152,6 +189,7 @@ calls! {
     StoreBatch  => Receipt,         "/internal/aggregator/store-batch", repeatable;
     ListRecords => Page<RecordRow>, "/internal/aggregator/list-records", repeatable;
     ListResults => Page<RecordRow>, "/internal/aggregator/list-results", repeatable;
+    GetHistory  => Page<RecordRow>, "/internal/aggregator/get-history", repeatable;
     ListRuns    => Page<RunView>,   "/internal/aggregator/list-runs", repeatable;
     GetRun      => RunView,         "/internal/aggregator/get-run", repeatable;
     GetSummary  => Summary,         "/internal/aggregator/get-summary", repeatable;

@@ -14,6 +14,7 @@ use crate::protocol::aggregator::{ProfileCounts, Summary};
 pub(super) struct CountsRow {
     pub(super) profile_id: String,
     pub(super) records: i64,
+    pub(super) replaced: i64,
     pub(super) results: i64,
     /// Runs by the number of their state.
     pub(super) runs: [i64; 5],
@@ -28,6 +29,7 @@ macro_rules! read_counts {
         Ok($crate::store::counts::CountsRow {
             profile_id: $row.try_get("profile_id")?,
             records: $row.try_get("records")?,
+            replaced: $row.try_get("replaced")?,
             results: $row.try_get("results")?,
             runs: [
                 $row.try_get("running")?,
@@ -48,6 +50,7 @@ pub(super) use read_counts;
 pub(super) fn summary_of(rows: Vec<CountsRow>) -> Result<Summary, StoreError> {
     let mut summary = Summary {
         records: 0,
+        replaced: 0,
         results: 0,
         runs: 0,
         runs_by_state: RunState::ALL.into_iter().map(|state| (state.as_str().to_owned(), 0)).collect(),
@@ -57,6 +60,7 @@ pub(super) fn summary_of(rows: Vec<CountsRow>) -> Result<Summary, StoreError> {
     for row in rows {
         let counts = counts_of(&row, &mut summary.runs_by_state)?;
         summary.records += counts.records;
+        summary.replaced += counts.replaced;
         summary.results += counts.results;
         summary.runs += counts.runs;
         summary.last_received_ms = summary.last_received_ms.max(counts.last_received_ms);
@@ -75,6 +79,7 @@ fn counts_of(row: &CountsRow, by_state: &mut BTreeMap<String, u64>) -> Result<Pr
     Ok(ProfileCounts {
         profile_id: stored(ProfileId::parse(&row.profile_id))?,
         records: shown(row.records),
+        replaced: shown(row.replaced),
         results: shown(row.results),
         runs,
         last_run_state: row.state.and_then(state_of),

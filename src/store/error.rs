@@ -23,6 +23,8 @@ pub enum StoreError {
     UnknownVersion { profile: ProfileId, digest: Digest },
     #[error("profile {0:?} has no version before the current one")]
     NoEarlierVersion(ProfileId),
+    #[error("profile {0:?} has no key, so its records have no versions; name the dims of an observation in its key")]
+    NoKey(ProfileId),
     #[error("there is no drone {0:?}; it must register first")]
     UnknownDrone(DroneId),
     #[error("there is no run {0:?}")]
@@ -122,6 +124,7 @@ impl StoreError {
         match self {
             Self::UnknownProfile(_) => Code::UnknownProfile,
             Self::UnknownVersion { .. } | Self::NoEarlierVersion(_) => Code::NotFound,
+            Self::NoKey(_) => Code::InvalidRequest,
             Self::UnknownDrone(_) => Code::UnknownDrone,
             Self::UnknownRun(_) => Code::UnknownRun,
             Self::UnknownReport(_) => Code::UnknownReport,
@@ -191,7 +194,7 @@ impl From<StoreError> for Fault {
         let mut fault = Self::new(error.code(), error.to_string());
         fault.retry_after_s = error.retry_after_s();
         match error {
-            StoreError::UnknownProfile(_) => fault.at("profile_id"),
+            StoreError::UnknownProfile(_) | StoreError::NoKey(_) => fault.at("profile_id"),
             StoreError::RunConflict { .. } => fault.at("run_id"),
             StoreError::BatchConflict { .. } => fault.at("seq"),
             _ => fault,

@@ -30,8 +30,8 @@ impl IdSet {
     }
 
     /// Those of `ids` that are not in it, in their order.
-    pub(super) fn unseen(&self, ids: Vec<i64>) -> Vec<i64> {
-        ids.into_iter().filter(|id| !self.contains(*id)).collect()
+    pub(super) fn unseen(&self, ids: &[i64]) -> Vec<i64> {
+        ids.iter().copied().filter(|id| !self.contains(*id)).collect()
     }
 
     /// Adds all of `ids`.

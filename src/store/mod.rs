@@ -7,14 +7,17 @@
 mod counts;
 mod error;
 mod id_set;
+mod keys;
 mod lock;
 mod memory;
+mod observed;
 mod pager;
 mod posted;
 mod postgres;
 mod queue;
 mod record_row;
 mod record_set;
+mod revisions;
 mod rows;
 mod run_facts;
 mod settings;

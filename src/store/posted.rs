@@ -1,9 +1,13 @@
 //! A batch on its way into the store, with everything worked out that needs no database: what names it in its run,
 //! which of its records are distinct, and what can be answered. Pure, and the same for every engine.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::error::StoreError;
+use super::keys::Keys;
+use super::observed::Observed;
 use super::run_facts::{Outcome, RunFacts, StoredRun};
 use super::tenants::Tenant;
 use crate::domain::digest::Digest;
@@ -27,17 +31,31 @@ pub(super) struct Posted {
     pub(super) content: Digest,
     /// Indices of the records, each key once.
     pub(super) distinct: Vec<usize>,
+    keys: Arc<Keys>,
+    /// The observations by the key that was known when the batch arrived.
+    observed: Observed,
 }
 
 impl Posted {
-    pub(super) fn new(tenant: Tenant, batch: Batch, now_ms: i64) -> Self {
+    pub(super) fn new(tenant: Tenant, batch: Batch, keys: Arc<Keys>, now_ms: i64) -> Self {
         let digest = batch.content_digest().key();
         let key = batch.seq.map_or_else(|| digest.to_vec(), |seq| seq.to_be_bytes().to_vec());
         let mut seen = HashSet::with_capacity(batch.records.len());
         let digests = batch.records.digests();
-        let distinct = (0..digests.len()).filter(|index| seen.insert(digests[*index].key())).collect();
+        let distinct: Vec<usize> = (0..digests.len()).filter(|index| seen.insert(digests[*index].key())).collect();
         let content = batch.records.content_digest();
-        Self { tenant, batch, now_ms, key, digest, content, distinct }
+        let known = keys.get(tenant, &batch.profile_id);
+        let observed = Observed::new(&batch.profile_id, known.as_deref(), &batch.records, &distinct);
+        Self { tenant, batch, now_ms, key, digest, content, distinct, keys, observed }
+    }
+
+    /// The observations by the key that holds now; mostly they were worked out by it before.
+    pub(super) fn observed_by(&self, keyed_by: Option<&str>) -> Cow<'_, Observed> {
+        if self.observed.is_by(keyed_by) {
+            return Cow::Borrowed(&self.observed);
+        }
+        self.keys.keep(self.tenant, &self.batch.profile_id, keyed_by);
+        Cow::Owned(Observed::new(&self.batch.profile_id, keyed_by, &self.batch.records, &self.distinct))
     }
 
     /// Decides how many batches share a transaction.
@@ -58,13 +76,13 @@ impl Posted {
     /// How its records ended, of which so many were inserted.
     pub(super) fn outcome(&self, inserted: usize) -> Result<Outcome, StoreError> {
         let known = self.batch.records.len() - inserted;
-        Ok(Outcome { inserted: count(inserted)?, known: count(known)?, rejected: self.batch.rejected })
+        Ok(Outcome { inserted: count(inserted)?, known: count(known)?, rejected: self.batch.rejected, revised: 0 })
     }
 
     pub(super) fn receipt(&self, outcome: Outcome, replayed: bool) -> Receipt {
-        let Outcome { inserted, known, rejected } = outcome;
+        let Outcome { inserted, known, rejected, revised } = outcome;
         let rejects = self.batch.rejects.clone();
-        Receipt { run_id: self.batch.run_id.clone(), inserted, known, rejected, rejects, replayed }
+        Receipt { run_id: self.batch.run_id.clone(), inserted, known, revised, rejected, rejects, replayed }
     }
 
     /// The run that begins with this batch.

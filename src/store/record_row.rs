@@ -19,6 +19,14 @@ pub(super) struct Sighting<'a> {
     pub(super) seen_ms: i64,
 }
 
+/// The time during which a version stood.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stood {
+    pub(super) from_ms: i64,
+    /// Absent: it stands now.
+    pub(super) until_ms: Option<i64>,
+}
+
 /// The row of a record or result; `body` is the canonical text as it is stored.
 pub(super) fn compose(
     body: &str,
@@ -26,16 +34,42 @@ pub(super) fn compose(
     first_seen_ms: i64,
     sighting: Option<Sighting<'_>>,
 ) -> Result<RecordRow, StoreError> {
+    compose_with(body, profile_id, first_seen_ms, |out| {
+        if let Some(sighting) = sighting {
+            push_text(out, "run_id", sighting.run_id);
+            push_text(out, "drone_id", sighting.drone_id);
+            push_number(out, "seen_ms", sighting.seen_ms);
+        }
+    })
+}
+
+/// The row of a version.
+pub(super) fn compose_version(
+    body: &str,
+    profile_id: &str,
+    first_seen_ms: i64,
+    stood: Stood,
+) -> Result<RecordRow, StoreError> {
+    compose_with(body, profile_id, first_seen_ms, |out| {
+        push_number(out, "from_ms", stood.from_ms);
+        if let Some(until_ms) = stood.until_ms {
+            push_number(out, "until_ms", until_ms);
+        }
+    })
+}
+
+fn compose_with(
+    body: &str,
+    profile_id: &str,
+    first_seen_ms: i64,
+    push_facts: impl FnOnce(&mut Vec<u8>),
+) -> Result<RecordRow, StoreError> {
     let members = body.strip_prefix('{').ok_or_else(|| broken("it does not begin with {"))?;
     let mut out = Vec::with_capacity(body.len() + 256);
     out.push(b'{');
     push_text(&mut out, "record_id", &Digest::of(body.as_bytes()).to_string());
     push_text(&mut out, "profile_id", profile_id);
-    if let Some(sighting) = sighting {
-        push_text(&mut out, "run_id", sighting.run_id);
-        push_text(&mut out, "drone_id", sighting.drone_id);
-        push_number(&mut out, "seen_ms", sighting.seen_ms);
-    }
+    push_facts(&mut out);
     push_number(&mut out, "first_seen_ms", first_seen_ms);
     out.extend_from_slice(members.as_bytes());
     let text = String::from_utf8(out).map_err(|_| broken("it is not UTF-8"))?;

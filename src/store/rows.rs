@@ -24,6 +24,7 @@ macro_rules! read_facts {
             rows: $row.try_get("rows")?,
             dropped: $row.try_get("dropped")?,
             error: $row.try_get("error")?,
+            revised: $row.try_get("revised")?,
         }
     };
 }
@@ -51,6 +52,7 @@ macro_rules! run_view {
             bytes: $crate::store::rows::shown(facts.bytes),
             rows: $crate::store::rows::shown(facts.rows),
             dropped: $crate::store::rows::shown(facts.dropped),
+            revised: $crate::store::rows::shown(facts.revised),
             error: facts.error,
         }
     }};

@@ -13,6 +13,8 @@ pub(super) struct Outcome {
     pub(super) inserted: u32,
     pub(super) known: u32,
     pub(super) rejected: u32,
+    /// Observations that changed.
+    pub(super) revised: u32,
 }
 
 /// A run's row. `row` is absent until it is saved for the first time.
@@ -42,6 +44,8 @@ pub(super) struct RunFacts {
     pub(super) rows: i64,
     pub(super) dropped: i64,
     pub(super) error: Option<String>,
+    /// Observations that changed.
+    pub(super) revised: i64,
 }
 
 impl RunFacts {
@@ -61,6 +65,7 @@ impl RunFacts {
             rows: 0,
             dropped: 0,
             error: None,
+            revised: 0,
         }
     }
 
@@ -144,7 +149,7 @@ mod tests {
     fn after(reports: &[&str]) -> RunFacts {
         let mut facts = RunFacts::begin(&batch(reports[0]), 9);
         for report in reports {
-            facts.take(&batch(report), Outcome { inserted: 1, known: 2, rejected: 3 }, 9);
+            facts.take(&batch(report), Outcome { inserted: 1, known: 2, rejected: 3, revised: 0 }, 9);
         }
         facts
     }

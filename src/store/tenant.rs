@@ -148,6 +148,16 @@ impl TenantStore {
         read!(self, records(filter, page))
     }
 
+    /// The versions of one observation, the earliest first; `dims` are all dims of the profile's key.
+    pub async fn history(
+        &self,
+        profile: &ProfileId,
+        dims: &[(String, String)],
+        page: &PageRequest,
+    ) -> Result<Page<RecordRow>, StoreError> {
+        read!(self, history(profile, dims, page))
+    }
+
     /// What runs saw, batch by batch in the order of arrival; a run sees a record once. A filtered page may be short,
     /// or empty, and still have a `next`.
     pub async fn results(&self, filter: &RecordFilter, page: &PageRequest) -> Result<Page<RecordRow>, StoreError> {
@@ -168,14 +178,15 @@ impl TenantStore {
         read!(self, summary())
     }
 
-    /// Hands every record of a profile, as canonical JSON text, to `on_record`, in the order of arrival, until it
-    /// breaks. Memory does not grow with the number of records.
+    /// Hands every record of a profile that stands, now or as of a time in Unix milliseconds, to `on_record`: as
+    /// canonical JSON text, in the order of arrival, until it breaks. Memory does not grow with the number of records.
     pub async fn scan_records(
         &self,
         profile: &ProfileId,
+        as_of_ms: Option<i64>,
         on_record: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        read!(self, scan_records(profile, on_record))
+        read!(self, scan_records(profile, as_of_ms, on_record))
     }
 
     /// Keeps a report; the same id again changes nothing. The oldest beyond the bound go.

@@ -18,6 +18,8 @@ pub struct NewVersion {
     /// Digest of `yaml`: names this version.
     pub digest: Digest,
     pub yaml: String,
+    /// Dims that identify an observation, such as `dims.geo.fips`; empty: every record stands for itself.
+    pub key: Vec<String>,
     /// `schedule.enabled` of the profile.
     pub enabled: bool,
     pub origin: Origin,

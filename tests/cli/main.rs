@@ -6,8 +6,10 @@
 mod support;
 
 mod check;
+mod invented;
 mod looks;
 mod new;
+mod proposals;
 mod tutorial;
 
 use std::process::{Command, Output};

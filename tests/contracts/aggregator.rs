@@ -3,15 +3,15 @@
 use chartly::domain::ids::{DroneId, RunId, TenantId};
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{
-    Batch, GetRun, GetSummary, ListRecords, ListResults, ListRuns, Receipt, RecordFilter, RecordRow, RunFilter,
-    StoreBatch,
+    Batch, GetHistory, GetRun, GetSummary, ListRecords, ListResults, ListRuns, Receipt, RecordFilter, RecordRow,
+    RunFilter, StoreBatch,
 };
 use chartly::protocol::fault::Code;
 use chartly::protocol::paging::{Page, PageRequest};
 use serde_json::{Value, json};
 
 use crate::answers::Answers;
-use crate::registry::{id, put};
+use crate::registry::{id, put, put_text};
 use crate::sides::Side;
 
 fn tenant() -> TenantId {
@@ -138,6 +138,48 @@ pub async fn list_results(side: &Side, said: &mut Answers) {
     assert_eq!((first.items.len(), second.items.len(), second.next.is_none()), (2, 1, true));
     let foreign = list(RecordFilter::default(), None, Some("no cursor".into()));
     said.refused(aggregator, foreign, Code::InvalidRequest, &["cursor"]).await;
+}
+
+/// A profile whose observations are named by `dims.n`.
+const KEYED: &str = "id: keyed
+source: {url: \"https://example.org/\"}
+rows: {each: $.rows}
+dims: {n: name}
+measures: {v: value}
+key: [n]
+";
+
+pub async fn get_history(side: &Side, said: &mut Answers) {
+    let aggregator = &side.clients.aggregator;
+    let ask = |profile: &str, dims: &[(&str, &str)], limit, cursor| GetHistory {
+        tenant: tenant(),
+        profile_id: id(profile),
+        dims: dims.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect(),
+        page: PageRequest { limit, cursor },
+    };
+    said.refused(aggregator, ask("keyed", &[], None, None), Code::UnknownProfile, &["profile_id"]).await;
+    put_text(side, said, KEYED).await;
+    put(side, said, "p").await;
+    for (run, value) in [("k1", 1.0), ("k2", 2.0), ("k3", 1.0)] {
+        let started_ms = value_of(run) * 10;
+        let body = json!({"drone_id": "d1", "profile_id": "keyed", "run_id": run, "data": [row("a", value)],
+            "run": {"state": "succeeded", "started_ms": started_ms}});
+        said.ask(aggregator, message(&body)).await.unwrap();
+    }
+    let first = said.ask(aggregator, ask("keyed", &[("dims.n", "a")], Some(2), None)).await.unwrap();
+    let second = said.ask(aggregator, ask("keyed", &[("n", "a")], Some(2), first.next.clone())).await.unwrap();
+    let versions: Vec<Value> =
+        first.items.iter().chain(&second.items).map(|row| serde_json::from_str(row.0.get()).unwrap()).collect();
+    let told = |row: &Value| (row["measures"]["v"].as_f64(), row["from_ms"].as_i64(), row["until_ms"].as_i64());
+    let told: Vec<_> = versions.iter().map(told).collect();
+    let expected = [(Some(1.0), Some(10), Some(20)), (Some(2.0), Some(20), Some(30)), (Some(1.0), Some(30), None)];
+    assert_eq!((told.as_slice(), second.next), (expected.as_slice(), None));
+    said.refused(aggregator, ask("keyed", &[], None, None), Code::InvalidRequest, &["dims.n"]).await;
+    said.refused(aggregator, ask("p", &[], None, None), Code::InvalidRequest, &["profile_id"]).await;
+}
+
+fn value_of(run: &str) -> i64 {
+    run[1..].parse().unwrap()
 }
 
 pub async fn list_runs(side: &Side, said: &mut Answers) {

@@ -42,8 +42,8 @@ contracts! {
         register Register, heartbeat Heartbeat, get_work GetWork, list_drones ListDrones, get_drone GetDrone,
         get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, profiles_changed ProfilesChanged;
     aggregator:
-        store_batch StoreBatch, list_records ListRecords, list_results ListResults, list_runs ListRuns,
-        get_run GetRun, get_summary GetSummary;
+        store_batch StoreBatch, list_records ListRecords, list_results ListResults, get_history GetHistory,
+        list_runs ListRuns, get_run GetRun, get_summary GetSummary;
     reporter:
         run_report RunReportSpec, get_report GetReport, list_reports ListReports;
 }

@@ -46,7 +46,11 @@ fn get(name: &str, digest: Option<Digest>) -> GetProfile {
 
 /// Stores a profile that other contracts need.
 pub async fn put(side: &Side, said: &mut Answers, name: &str) -> ProfileView {
-    said.ask(&side.clients.registry, replace(yaml(name, "1.0.0"))).await.unwrap()
+    put_text(side, said, &yaml(name, "1.0.0")).await
+}
+
+pub async fn put_text(side: &Side, said: &mut Answers, yaml: &str) -> ProfileView {
+    said.ask(&side.clients.registry, replace(yaml.to_owned())).await.unwrap()
 }
 
 pub async fn put_profile(side: &Side, said: &mut Answers) {

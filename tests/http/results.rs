@@ -12,6 +12,7 @@ on_both!(
     packed_bodies_are_taken,
     an_unknown_profile_is_refused,
     records_can_be_filtered_and_read_as_lines,
+    a_changed_value_is_a_new_version,
 );
 
 fn batch(run_id: &str, seq: u32, from: u32, records: u32) -> Value {
@@ -87,6 +88,28 @@ async fn an_unknown_profile_is_refused(api: Api) {
     let refused = api.post_json("/api/results", &batch("r1", 0, 0, 1)).await;
     assert_eq!(refused.code(), "unknown_profile");
     assert_eq!(count(&api.get("/api/runs").await), 0);
+}
+
+async fn a_changed_value_is_a_new_version(api: Api) {
+    let keyed = "id: census-population\nsource: {url: \"https://example.org/\"}\nrows: {each: $.rows}\n\
+        dims: {geo.name: name}\nmeasures: {v: value}\nkey: [geo.name]\n";
+    assert_eq!(api.post("/api/profiles", keyed).await.status, StatusCode::CREATED);
+    for (run_id, started_ms, value) in [("r1", 1_000, 5), ("r2", 2_000, 7)] {
+        let mut posted = batch(run_id, 0, 3, 1);
+        posted["data"][0]["measures"]["v"] = value.into();
+        posted["run"] = json!({"state": "succeeded", "started_ms": started_ms});
+        assert_eq!(api.post_json("/api/results", &posted).await.status, StatusCode::OK);
+    }
+    assert_eq!(api.get("/api/runs/r2").await.at("/revised"), 1);
+    let latest = api.get("/api/records").await;
+    assert_eq!((count(&latest), latest.at("/items/0/measures/v")), (1, 7.into()), "{}", latest.body);
+    assert_eq!(count(&api.get("/api/records?versions=all").await), 2);
+    assert_eq!(api.get("/api/records?as_of=1970-01-01T00:00:01.5Z").await.at("/items/0/measures/v"), 5);
+    assert_eq!(count(&api.get("/api/records?as_of=0").await), 0);
+    assert_eq!(api.get("/api/records?as_of=0&versions=all").await.code(), "invalid_request");
+    let history = api.get("/api/records/history?profile_id=census-population&dims.geo.name=n3").await;
+    assert_eq!((count(&history), history.at("/items/0/until_ms")), (2, 2_000.into()), "{}", history.body);
+    assert_eq!(api.get("/api/records/history?dims.geo.name=n3").await.code(), "invalid_request");
 }
 
 async fn records_can_be_filtered_and_read_as_lines(api: Api) {

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
 mod compare;
+mod corpus;
+mod faults;
 mod hostile;
 mod server;
 
@@ -16,7 +18,7 @@ use chartly::domain::run::RunState;
 use chartly::pipeline::fetch::{FetchSettings, Network, now_ms};
 use chartly::pipeline::{Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators, run};
 use chartly::profiles::{Profile, load};
-use compare::{differences, is_part};
+use compare::differences;
 use secrecy::SecretString;
 use server::Server;
 
@@ -52,12 +54,15 @@ impl Sink for Collected {
     }
 }
 
-fn profile_text(name: &str) -> String {
+fn profile_path(name: &str) -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("profiles");
     let folders = std::fs::read_dir(root).expect("the folder of profiles is there");
-    let files = folders.filter_map(|folder| Some(folder.ok()?.path().join(format!("{name}.yaml"))));
-    let file = files.into_iter().find(|file| file.exists()).expect("the profile is there");
-    std::fs::read_to_string(file).expect("the profile can be read")
+    let mut files = folders.filter_map(|folder| Some(folder.ok()?.path().join(format!("{name}.yaml"))));
+    files.find(|file| file.exists()).expect("the profile is there")
+}
+
+fn profile_text(name: &str) -> String {
+    std::fs::read_to_string(profile_path(name)).expect("the profile can be read")
 }
 
 fn profile(text: &str) -> Profile {
@@ -110,6 +115,19 @@ async fn every_source_comes_out_as_expected() {
     }
 }
 
+/// The tests beside the profiles expect what the recordings of their sources do.
+#[test]
+fn the_profiles_own_tests_expect_what_the_fixtures_do() {
+    let Some(folder) = server::folder() else { return };
+    for (api, name, _) in SOURCES {
+        let own = profile_path(name).with_extension("test").join("expected.jsonl");
+        let own = std::fs::read_to_string(&own).unwrap_or_else(|error| panic!("{}: {error}", own.display()));
+        let own: Vec<String> = own.lines().map(str::to_owned).collect();
+        let expected = folder.join(format!("fixtures/dev/{api}/expected.jsonl"));
+        assert_eq!(differences(&own, &expected), Vec::<String>::new(), "{name}");
+    }
+}
+
 #[test]
 fn every_profile_of_the_repository_is_without_problems() {
     let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("profiles")];
@@ -130,80 +148,6 @@ fn every_profile_of_the_repository_is_without_problems() {
     ids.dedup();
     assert_eq!(ids.len(), count, "two profiles share an id");
     assert!(count >= 9, "{count}");
-}
-
-/// Faults that pass: the run gets over them.
-const PASSING: [&str; 8] = ["429", "429-date", "500", "502", "503", "truncate", "reset", "redirect"];
-/// Faults that end a run, or that it may get over by asking again.
-const ENDING: [&str; 7] = ["html", "errorbody", "empty", "badjson", "403", "404", "204"];
-
-#[actix_web::test]
-async fn faults_never_make_a_wrong_record() {
-    let Some(folder) = server::folder() else { return };
-    let server = Server::start(&folder);
-    for (api, name, small) in SOURCES {
-        let text = profile_text(name);
-        let text = small.map_or(text.clone(), |(from, to)| text.replace(from, to));
-        let profile = profile(&text);
-        let expected = folder.join(format!("fixtures/dev/{api}/expected.jsonl"));
-        for (fault, nth) in PASSING.iter().chain(&ENDING).flat_map(|fault| [(*fault, 1), (*fault, 2)]) {
-            if profile_is_post(name) && fault == "redirect" {
-                continue;
-            }
-            let settings = FetchSettings { max_attempts: 3, ..settings(profile.host(), &server.base(api)) };
-            let fetcher = Fetcher::new(settings);
-            server.faults(&serde_json::json!([{ "api": api, "fault": fault, "nth": nth, "retry_after": 0 }]));
-            let (outcome, records) = execute(&fetcher, &profile, None).await;
-            let context = format!("{api} {fault} at request {nth}: {outcome:?}");
-            assert!(is_part(&records, &expected), "{context}");
-            // GitHub limits by 403, with nothing but words to tell it from a refusal.
-            let refused = api == "github_releases" && fault.starts_with("429");
-            if PASSING.contains(&fault) && !refused {
-                assert_eq!(outcome.state, RunState::Succeeded, "{context}");
-            }
-            match outcome.state {
-                // The profile says that this status means "no data".
-                RunState::Succeeded if api == "census_acs5" && fault == "204" => {}
-                RunState::Succeeded => assert_eq!(differences(&records, &expected), Vec::<String>::new(), "{context}"),
-                RunState::Failed => assert!(outcome.error.is_some(), "{context}"),
-                other => panic!("{other:?} {context}"),
-            }
-        }
-    }
-}
-
-fn profile_is_post(name: &str) -> bool {
-    name == "us-bls-series"
-}
-
-#[actix_web::test]
-async fn a_padded_answer_ends_at_the_byte_limit() {
-    let Some(folder) = server::folder() else { return };
-    let server = Server::start(&folder);
-    let api = "treasury_debt";
-    let text = profile_text("us-treasury-debt").replace("size: 1000", "size: 3") + "limits: {max_bytes: 1000000}\n";
-    let profile = profile(&text);
-    let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
-    server.faults(&serde_json::json!([{ "api": api, "fault": "pad", "nth": 2 }]));
-    let (outcome, records) = execute(&fetcher, &profile, None).await;
-    assert_eq!(outcome.state, RunState::Partial);
-    assert_eq!(outcome.error.as_deref(), Some("stopped at the limit max_bytes (1000000)"));
-    assert!(outcome.bytes <= 1_000_000, "{}", outcome.bytes);
-    assert_eq!(records.len(), 3, "the first page counts");
-    assert!(is_part(&records, &folder.join("fixtures/dev/treasury_debt/expected.jsonl")));
-}
-
-#[actix_web::test]
-async fn padding_within_the_byte_limit_does_no_harm() {
-    let Some(folder) = server::folder() else { return };
-    let server = Server::start(&folder);
-    let api = "treasury_debt";
-    let profile = profile(&profile_text("us-treasury-debt").replace("size: 1000", "size: 3"));
-    let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
-    server.faults(&serde_json::json!([{ "api": api, "fault": "pad", "nth": 2 }]));
-    let (outcome, records) = execute(&fetcher, &profile, None).await;
-    assert_eq!(outcome.state, RunState::Succeeded);
-    assert_eq!(differences(&records, &folder.join("fixtures/dev/treasury_debt/expected.jsonl")), Vec::<String>::new());
 }
 
 #[actix_web::test]
@@ -282,6 +226,31 @@ async fn an_unchanged_single_answer_costs_one_conditional_request() {
     let other = profile(&text.replace("version: 1.0.0", "version: 1.0.1"));
     let (third, again) = execute(&fetcher, &other, first.validators).await;
     assert_eq!((third.state, again.len()), (RunState::Succeeded, 6));
+}
+
+#[actix_web::test]
+async fn a_paged_source_is_asked_conditionally_only_where_one_short_page_was_all() {
+    let Some(folder) = server::folder() else { return };
+    let server = Server::start(&folder);
+    for (api, name, sizes) in [
+        ("socrata_crashes", "chicago-traffic-crashes", [("size: 1000", true), ("size: 5", false), ("size: 2", false)]),
+        (
+            "github_releases",
+            "github-release-downloads",
+            [("size: 100}", true), ("size: 5}", false), ("size: 2}", false)],
+        ),
+    ] {
+        let text = profile_text(name);
+        for (size, is_kept) in sizes {
+            let profile = profile(&text.replace(sizes[0].0, size));
+            let fetcher = Fetcher::new(settings(profile.host(), &server.base(api)));
+            let (first, all) = execute(&fetcher, &profile, None).await;
+            assert_eq!(first.validators.is_some(), is_kept, "{api} {size}: {first:?}");
+            let (second, again) = execute(&fetcher, &profile, first.validators).await;
+            let expected = if is_kept { (RunState::Unchanged, 0) } else { (RunState::Succeeded, all.len()) };
+            assert_eq!((second.state, again.len()), expected, "{api} {size}");
+        }
+    }
 }
 
 #[actix_web::test]

@@ -76,7 +76,7 @@ async fn damage_in_the_middle_shows_as_an_error_and_not_as_wrong_data() {
         Err(error) => return assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
     };
     let tenant = store.tenant(&TenantId::default());
-    let scan = tenant.scan_records(&profile_id("p"), |_| std::ops::ControlFlow::Continue(())).await;
+    let scan = tenant.scan_records(&profile_id("p"), None, |_| std::ops::ControlFlow::Continue(())).await;
     assert!(matches!(scan, Err(StoreError::Damaged { .. })), "{scan:?}");
 }
 

@@ -15,3 +15,4 @@ mod model;
 mod server;
 mod size;
 mod support;
+mod versions;

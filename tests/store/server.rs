@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use chartly::domain::ids::TenantId;
-use chartly::protocol::aggregator::RecordFilter;
+use chartly::protocol::aggregator::{RecordFilter, RunFilter};
 use chartly::protocol::fault::{Code, Fault, Retry};
 use chartly::protocol::paging::PageRequest;
 use chartly::protocol::registry::PutMode;
@@ -257,4 +257,48 @@ async fn a_server_that_crashes_and_comes_back_has_everything_acknowledged() {
         assert_eq!((texts.len() as u64, distinct.len() as u64), (acknowledged, acknowledged), "round {round}");
     }
     store.close(Duration::from_secs(10)).await.unwrap();
+}
+
+/// What one page costs must not grow with the store. The server counts the index entries that it read.
+#[tokio::test]
+async fn a_page_reads_a_page_however_much_there_is() {
+    if !is_here("a_page_reads_a_page_however_much_there_is") {
+        return;
+    }
+    let url = new_database().await;
+    let store = open(&url).await;
+    let tenant = tenant_of(&store);
+    put(&tenant, "p", 1).await;
+    for run in 0..40_u64 {
+        let records: Vec<_> = (0..500).map(|n| record(n % 50, run * 500 + n)).collect();
+        super::support::store(&tenant, "p", &format!("r{run}"), 0, &records).await;
+    }
+    store.close(Duration::from_secs(10)).await.unwrap();
+    let before = read_by_index(&url).await;
+    let store = open(&url).await;
+    let tenant = tenant_of(&store);
+    let mut cursor = None;
+    for _ in 0..5 {
+        let found = tenant.records(&of_profile("p"), &page(10, cursor)).await.unwrap();
+        assert_eq!(found.items.len(), 10);
+        cursor = found.next;
+    }
+    let runs = tenant.runs(&RunFilter::default(), &page(10, None)).await.unwrap();
+    assert_eq!(runs.items.len(), 10);
+    assert_eq!(tenant.results(&of_run("r20"), &page(10, None)).await.unwrap().items.len(), 10);
+    assert_eq!(tenant.results(&RecordFilter::default(), &page(10, None)).await.unwrap().items.len(), 10);
+    store.close(Duration::from_secs(10)).await.unwrap();
+    let read = read_by_index(&url).await - before;
+    assert!(read < 3_000, "{read} index entries were read for eight pages, of 20,000 records");
+}
+
+/// Index entries read so far by all sessions that have ended, and whole tables read not at all.
+async fn read_by_index(url: &str) -> i64 {
+    use sqlx::{Connection, Row};
+    // A session reports what it did when it ends, which the server notices a moment after the client.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut db = sqlx::postgres::PgConnection::connect(url).await.unwrap();
+    let text = "SELECT coalesce(sum(idx_tup_read), 0)::bigint FROM pg_stat_user_indexes
+        WHERE relname IN ('records', 'batches', 'runs', 'record_sets')";
+    sqlx::query(text).fetch_one(&mut db).await.unwrap().get(0)
 }

@@ -73,6 +73,7 @@ pub(crate) fn version(id: &str, number: u32) -> NewVersion {
         version: number.to_string(),
         digest: Digest::of(yaml.as_bytes()),
         yaml,
+        key: Vec::new(),
         enabled: true,
         origin: Origin::Api,
         path: None,
@@ -139,7 +140,7 @@ pub(crate) async fn scanned(tenant: &TenantStore, profile: &str) -> Vec<String> 
         texts.push(text.to_owned());
         ControlFlow::Continue(())
     };
-    tenant.scan_records(&profile_id(profile), each).await.unwrap();
+    tenant.scan_records(&profile_id(profile), None, each).await.unwrap();
     texts
 }
 

@@ -6,6 +6,7 @@
 mod support;
 
 mod bad_input;
+mod cursor;
 mod demo;
 mod drone;
 mod fixtures;

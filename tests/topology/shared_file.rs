@@ -87,6 +87,7 @@ async fn put_version(tenant: &TenantStore, id: &str, number: u32) {
         version: format!("1.0.{number}"),
         digest: Digest::of(yaml.as_bytes()),
         yaml,
+        key: Vec::new(),
         enabled: true,
         origin: Origin::Api,
         path: None,

@@ -6,7 +6,8 @@ use actix::{Actor, Context, Supervised};
 use super::answers;
 use super::events::{Event, Events};
 use crate::protocol::aggregator::{
-    GetRun, GetSummary, ListRecords, ListResults, ListRuns, Receipt, RecordRow, RunView, StoreBatch, Summary,
+    GetHistory, GetRun, GetSummary, ListRecords, ListResults, ListRuns, Receipt, RecordRow, RunView, StoreBatch,
+    Summary,
 };
 use crate::protocol::fault::Fault;
 use crate::protocol::paging::Page;
@@ -38,6 +39,7 @@ impl Aggregator {
         let receipt = seed.store.tenant(&tenant).store_batch(batch, seed.clock.now_ms()).await?;
         metrics::counter!("chartly_records_inserted_total").increment(u64::from(receipt.inserted));
         metrics::counter!("chartly_records_known_total").increment(u64::from(receipt.known));
+        metrics::counter!("chartly_observations_revised_total").increment(u64::from(receipt.revised));
         metrics::counter!("chartly_records_rejected_total").increment(u64::from(receipt.rejected));
         if !receipt.replayed {
             seed.events.publish(Event::Run {
@@ -47,6 +49,7 @@ impl Aggregator {
                 state: state.into(),
                 inserted: receipt.inserted,
                 known: receipt.known,
+                revised: receipt.revised,
             });
         }
         Ok(receipt)
@@ -58,6 +61,11 @@ impl Aggregator {
 
     async fn list_results(seed: Seed, message: ListResults) -> Result<Page<RecordRow>, Fault> {
         Ok(seed.store.tenant(&message.tenant).results(&message.filter, &message.page).await?)
+    }
+
+    async fn get_history(seed: Seed, message: GetHistory) -> Result<Page<RecordRow>, Fault> {
+        let GetHistory { tenant, profile_id, dims, page } = message;
+        Ok(seed.store.tenant(&tenant).history(&profile_id, &dims, &page).await?)
     }
 
     async fn list_runs(seed: Seed, message: ListRuns) -> Result<Page<RunView>, Fault> {
@@ -83,6 +91,7 @@ answers!(Aggregator {
     StoreBatch => store_batch,
     ListRecords => list_records,
     ListResults => list_results,
+    GetHistory => get_history,
     ListRuns => list_runs,
     GetRun => get_run,
     GetSummary => get_summary,

@@ -92,12 +92,13 @@ struct OutboxSink<'a> {
     of: RunOf,
     held: Option<Records>,
     seq: u32,
+    begun: RunReport,
 }
 
 impl Sink for OutboxSink<'_> {
     async fn accept(&mut self, records: Records) -> Result<(), SinkError> {
         let Some(earlier) = self.held.replace(records) else { return Ok(()) };
-        let put = self.outbox.put(&self.of, self.seq, &earlier, None).await;
+        let put = self.outbox.put(&self.of, self.seq, &earlier, &self.begun, None).await;
         put.map_err(|error| SinkError(error.to_string()))?;
         self.seq += 1;
         Ok(())
@@ -113,7 +114,8 @@ async fn run_once(seed: Seed) -> Finished {
     let run_id = uuid::Uuid::now_v7().to_string();
     let run_id = RunId::parse(&run_id).expect("a UUID is printable and short");
     let of = RunOf { profile_id: profile.id().clone(), run_id };
-    let mut sink = OutboxSink { outbox: &seed.outbox, of, held: None, seq: 0 };
+    let begun = begun(&digest, started_ms);
+    let mut sink = OutboxSink { outbox: &seed.outbox, of, held: None, seq: 0, begun };
 
     let validators = note.validators.take();
     let cursor = note.cursor.take();
@@ -126,7 +128,7 @@ async fn run_once(seed: Seed) -> Finished {
     note.cursor = outcome.cursor;
     let text = serde_json::to_string(&note).unwrap_or_default();
     let last = sink.held.take().unwrap_or_default();
-    let kept = seed.outbox.put(&sink.of, sink.seq, &last, Some((&report, &text))).await;
+    let kept = seed.outbox.put(&sink.of, sink.seq, &last, &report, Some(&text)).await;
     log(profile, &report);
     let finished = Finished { state: report.state, not_before_ms: outcome.not_before_ms };
     match kept {
@@ -135,6 +137,21 @@ async fn run_once(seed: Seed) -> Finished {
             tracing::error!(profile = %profile.id(), %error, "a run's last batch could not be spooled; it runs again");
             Finished { state: RunState::Failed, ..finished }
         }
+    }
+}
+
+/// What is said of a run that goes on.
+fn begun(digest: &str, started_ms: i64) -> RunReport {
+    RunReport {
+        state: RunState::Running,
+        started_ms,
+        finished_ms: None,
+        profile_digest: Some(digest.to_owned()),
+        requests: 0,
+        bytes: 0,
+        rows: 0,
+        dropped: 0,
+        error: None,
     }
 }
 

@@ -41,18 +41,17 @@ impl Outbox {
         self.clock.now_ms()
     }
 
-    /// Keeps one batch of a run. A last batch carries the run's report, and the profile's note, which holds once the
-    /// control plane has said that the batch is stored.
+    /// Keeps one batch of a run, which tells when the run began whichever batch arrives first. The last one carries the
+    /// profile's note, which holds once the control plane has said that the batch is stored.
     pub(super) async fn put(
         &self,
         of: &RunOf,
         seq: u32,
         records: &Records,
-        last: Option<(&RunReport, &str)>,
+        report: &RunReport,
+        note: Option<&str>,
     ) -> Result<(), StoreError> {
-        let report = last.map(|(report, _)| report);
-        let body = write_batch(&self.drone_id, &of.profile_id, &of.run_id, Some(seq), records, report);
-        let note = last.map(|(_, note)| note);
+        let body = write_batch(&self.drone_id, &of.profile_id, &of.run_id, Some(seq), records, Some(report));
         let pushed = self.spool.push(&of.profile_id, &body, note, self.clock.now_ms()).await?;
         if pushed.dropped > 0 {
             tracing::error!(batches = pushed.dropped, "the spool is at its bound; the oldest batches were dropped");

@@ -143,6 +143,7 @@ fn version_of(profile: &profiles::Profile, yaml: &str, origin: Origin, path: Opt
         version: profile.version().to_owned(),
         digest: *profile.digest(),
         yaml: yaml.to_owned(),
+        key: profile.key().to_vec(),
         enabled: profile.enabled(),
         origin,
         path,

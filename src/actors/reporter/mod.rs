@@ -60,6 +60,7 @@ impl Reporter {
 }
 
 async fn compute(seed: &Seed, message: &RunReportSpec) -> Result<ReportResult, Fault> {
+    let as_of_ms = message.spec.window.as_of_ms;
     let spec = check(message.spec.clone()).map_err(|error| fault_of_spec(&error))?;
     let mut collector = Collector::new(spec, seed.max_join_bytes);
     let profiles: Vec<_> = collector.profiles().cloned().collect();
@@ -67,7 +68,7 @@ async fn compute(seed: &Seed, message: &RunReportSpec) -> Result<ReportResult, F
     for (source, profile) in profiles.iter().enumerate() {
         let mut stopped = None;
         tenant
-            .scan_records(profile, |text| match collector.push(source, text) {
+            .scan_records(profile, as_of_ms, |text| match collector.push(source, text) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     stopped = Some(error);

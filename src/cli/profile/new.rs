@@ -8,6 +8,7 @@ use super::refuse;
 use crate::cli::on_actix;
 use crate::pipeline::FetchSettings;
 use crate::pipeline::preview::look;
+use crate::pipeline::sight::sight;
 use crate::profiles::propose::{ProposeError, Seen, propose, propose_from_openapi};
 
 #[derive(Debug, clap::Args)]
@@ -45,11 +46,11 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn proposal(args: &Args) -> Result<String, (u8, String)> {
     let id = args.id.as_deref();
-    let read =
-        |path: &PathBuf| std::fs::read_to_string(path).map_err(|error| (2, format!("{}: {error}", path.display())));
+    let read = |path: &PathBuf| std::fs::read(path).map_err(|error| (2, format!("{}: {error}", path.display())));
     let told = |error: ProposeError| (1, error.to_string());
     if let Some(path) = &args.openapi {
-        return propose_from_openapi(&read(path)?, id).map_err(told);
+        let text = String::from_utf8(read(path)?).map_err(|error| (2, format!("{}: {error}", path.display())))?;
+        return propose_from_openapi(&text, id).map_err(told);
     }
     let url = args.url.as_deref().unwrap_or("");
     let (body, has_next_link) = match &args.answer {
@@ -59,5 +60,7 @@ fn proposal(args: &Args) -> Result<String, (u8, String)> {
             on_actix(look(settings, url)).map_err(|message| (2, message))?
         }
     };
-    propose(&Seen { url, body: &body, has_next_link, id }).map_err(told)
+    let sight = sight(&body).map_err(|message| (1, message))?;
+    let seen = Seen { url, body: &sight.text, is_xml: sight.is_xml, packing: sight.packing.clone(), has_next_link, id };
+    propose(&seen).map_err(told)
 }

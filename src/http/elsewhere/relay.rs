@@ -110,6 +110,7 @@ mod tests {
                 state: "failed".into(),
                 inserted: 1,
                 known: 2,
+                revised: 1,
             },
             Event::Drone { drone_id: "d".into(), state: "online".into() },
             Event::Profile { profile_id: "p".into(), change: "put".into() },

@@ -39,6 +39,8 @@ impl Grid {
         loop {
             let line = skipped + reader.position().line();
             match reader.read_record(&mut record) {
+                // A line of white space is as empty as one without.
+                Ok(true) if record.len() == 1 && record[0].trim().is_empty() => {}
                 Ok(true) => builder.row(record.iter(), line)?,
                 Ok(false) => return builder.finish(),
                 Err(error) => return Err(PageError::Broken(format!("the answer is not CSV: {error}"))),

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 
 pub use grid::{Grid, GridRows};
 pub use lookup::Tables;
-pub use unpack::unpack;
+pub use unpack::{unpack, zip_entries};
 
 use super::page::{PageError, text};
 use crate::profiles::plan::{Format, Mapping, Prepare};

@@ -39,14 +39,25 @@ const LOCAL: &[u8] = b"PK\x03\x04";
 
 /// The file of a zip whose name fits; files that are encrypted or larger than 4 GiB are not read.
 fn zip_member(body: &[u8], wanted: &str, max_bytes: u64) -> Result<Vec<u8>, PageError> {
-    let head = || crate::pipeline::fetch::excerpt(body);
+    let entries = zip_entries(body)?;
+    if let Some((_, at)) = entries.iter().find(|(name, _)| fits(wanted, name)) {
+        return member(body, *at, max_bytes).ok_or_else(|| PageError::Broken("the zip file is broken".into()))?;
+    }
+    let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+    let listed: String = names.join(", ").chars().take(300).collect();
+    Err(PageError::Failed(format!("the zip file has no {wanted:?}; it holds {listed}")))
+}
+
+/// The files of a zip: names, and the places of their entries.
+pub fn zip_entries(body: &[u8]) -> Result<Vec<(String, usize)>, PageError> {
     let Some(end) = body.windows(4).rposition(|bytes| bytes == END) else {
-        return Err(PageError::Failed(format!("the answer is not a zip file; it begins {:?}", head())));
+        let head = crate::pipeline::fetch::excerpt(body);
+        return Err(PageError::Failed(format!("the answer is not a zip file; it begins {head:?}")));
     };
     let broken = || PageError::Broken("the zip file is broken".into());
     let count = number(body, end + 10, 2).ok_or_else(broken)?;
     let mut at = number(body, end + 16, 4).ok_or_else(broken)?;
-    let mut names = Vec::new();
+    let mut entries = Vec::new();
     for _ in 0..count {
         if body.get(at..at + 4) != Some(ENTRY) {
             return Err(broken());
@@ -54,15 +65,11 @@ fn zip_member(body: &[u8], wanted: &str, max_bytes: u64) -> Result<Vec<u8>, Page
         let [title, extra, comment] = [28, 30, 32].map(|place| number(body, at + place, 2));
         let (name_len, extra, comment) =
             (title.ok_or_else(broken)?, extra.ok_or_else(broken)?, comment.ok_or_else(broken)?);
-        let name = String::from_utf8_lossy(body.get(at + 46..at + 46 + name_len).ok_or_else(broken)?).into_owned();
-        if fits(wanted, &name) {
-            return member(body, at, max_bytes).ok_or_else(broken)?;
-        }
-        names.push(name);
+        let name = body.get(at + 46..at + 46 + name_len).ok_or_else(broken)?;
+        entries.push((String::from_utf8_lossy(name).into_owned(), at));
         at += 46 + name_len + extra + comment;
     }
-    let listed: String = names.join(", ").chars().take(300).collect();
-    Err(PageError::Failed(format!("the zip file has no {wanted:?}; it holds {listed}")))
+    Ok(entries)
 }
 
 fn member(body: &[u8], entry: usize, max_bytes: u64) -> Option<Result<Vec<u8>, PageError>> {

@@ -4,6 +4,10 @@ use std::io::{self, Write};
 
 use flate2::write::MultiGzDecoder;
 
+/// What is set aside at once for a body whose length is told. A longer one grows as it comes: who tells a length need
+/// not keep to it.
+const MAX_TOLD_BYTES: u64 = 4 << 20;
+
 /// Collects bytes up to a bound.
 pub struct Capped {
     bytes: Vec<u8>,
@@ -49,6 +53,14 @@ impl Inflate {
             None | Some("" | "identity") => Some(Self::Plain(sink)),
             Some("gzip" | "x-gzip") => Some(Self::Gzip(Box::new(MultiGzDecoder::new(sink)))),
             Some(_) => None,
+        }
+    }
+
+    /// The body will have `length` bytes on the wire, as its head says.
+    pub fn expect(&mut self, length: u64) {
+        if let Self::Plain(sink) = self {
+            let told = usize::try_from(length.min(MAX_TOLD_BYTES)).unwrap_or(0);
+            sink.bytes.reserve_exact(told.min(sink.max_bytes));
         }
     }
 

@@ -252,6 +252,7 @@ impl Fetcher {
             let encoding = encoding.unwrap_or_default();
             return Err(FetchError::Refused(format!("the answer is encoded as {encoding:?}, which was not asked for")));
         };
+        inflate.expect(length.unwrap_or(0));
         let own = |name: HeaderName| text(name).map(str::to_owned);
         let links: Vec<&str> = response.headers().get_all(LINK).filter_map(|value| value.to_str().ok()).collect();
         let mut answer = Answer {

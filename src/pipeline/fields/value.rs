@@ -51,18 +51,19 @@ pub fn write(field: &Field, row: Row<'_>, out: &mut Vec<u8>, tally: &mut Tally) 
 /// The quick way of the most common fields: a value that goes into the record as it stands in the answer.
 fn write_untouched(field: &Field, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Option<Written> {
     let Source::Slot(slot) = &field.source else { return None };
-    let steps = field.steps.is_empty() && field.missing_if.is_empty() && field.missing_from.is_none();
-    if !steps || !field.missing.numbers.is_empty() {
+    if !field.steps.is_empty() || !field.missing_if.is_empty() || field.missing_from.is_some() {
         return None;
     }
     match (&field.kind, cells[usize::from(*slot)]) {
         (_, Cell::Absent | Cell::Null) => Some(Written::Missing),
         (Kind::Number(plan), Cell::Number(raw)) if plan.is_plain() => {
+            if is_missing_number(&field.missing, raw) {
+                return Some(Written::Missing);
+            }
             number::write_raw(out, raw).map(|()| Written::Yes)
         }
         (Kind::Text, Cell::Clean(text)) => {
-            let plain = !text.is_empty() && text.len() <= MAX_TEXT_BYTES;
-            if !plain || field.missing.texts.iter().any(|missing| **missing == *text) {
+            if text.is_empty() || text.len() > MAX_TEXT_BYTES || is_missing(&field.missing, text) {
                 return None;
             }
             out.push(b'"');
@@ -138,10 +139,17 @@ fn is_long_integer(raw: &str) -> bool {
 
 /// Text and number are compared alike.
 pub fn is_missing(missing: &Missing, text: &str) -> bool {
-    if missing.texts.iter().any(|other| **other == *text) {
-        return true;
-    }
-    !missing.numbers.is_empty() && text.parse::<f64>().is_ok_and(|number| missing.numbers.contains(&number))
+    missing.texts.iter().any(|other| **other == *text) || is_missing_number(missing, text)
+}
+
+/// Most signs of "no value" are negative numbers and most values are not, so that few texts have to be parsed.
+fn is_missing_number(missing: &Missing, text: &str) -> bool {
+    let may_be = match text.bytes().next() {
+        Some(b'-') => true,
+        Some(b'0'..=b'9' | b'.' | b'+') => missing.numbers.iter().any(|number| *number >= 0.0),
+        _ => false,
+    };
+    may_be && text.parse::<f64>().is_ok_and(|number| missing.numbers.contains(&number))
 }
 
 fn write_dim(field: &Field, text: &str, out: &mut Vec<u8>) -> Written {
@@ -266,6 +274,29 @@ fn place(plan: &plan::Time, reading: Reading, row: Row<'_>) -> Result<(Reading, 
             let name = cell_text(row.cell(*slot)).ok_or(TimeError::NoZone)?;
             let zone = jiff::tz::TimeZone::get(&name).map_err(|_| TimeError::UnknownZone)?;
             time::place_local(reading, &zone)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_number_is_missing_however_it_is_written(
+            text in "[-+]?(0|[1-9][0-9]{0,2})?(\\.[0-9]{0,2})?(e[0-9])?",
+            other in any::<String>(),
+            numbers in prop::collection::vec(prop_oneof![-99..99_i32, Just(0)].prop_map(f64::from), 0..4),
+            is_minus in any::<bool>(),
+        ) {
+            let numbers: Vec<f64> = numbers.into_iter().chain(is_minus.then_some(-0.0)).collect();
+            let missing = Missing { texts: Vec::new(), numbers };
+            for text in [&text, &other] {
+                let plainly = text.parse::<f64>().is_ok_and(|number| missing.numbers.contains(&number));
+                prop_assert_eq!(is_missing(&missing, text), plainly, "{} {:?}", text, missing);
+            }
         }
     }
 }

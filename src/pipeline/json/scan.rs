@@ -58,7 +58,19 @@ impl<'a> Scanner<'a> {
 
     /// The text from `start` to here.
     pub fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.at).unwrap_or("")
+        self.between(start, self.at)
+    }
+
+    /// The text from one place to another.
+    pub fn between(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or("")
+    }
+
+    /// Passes over `literal`, where exactly that comes next.
+    pub fn pass(&mut self, literal: &str) -> bool {
+        let is_next = self.bytes().get(self.at..).is_some_and(|rest| rest.starts_with(literal.as_bytes()));
+        self.at += if is_next { literal.len() } else { 0 };
+        is_next
     }
 
     fn bytes(&self) -> &'a [u8] {

@@ -104,7 +104,7 @@ impl Run<'_> {
             Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
         }
         let page = self.map(&answer, given, chain).await?;
-        self.keep_validators(request, &answer);
+        self.keep_validators(request, &answer, chain.asked.len() == 1 && self.is_last(&page));
         Ok(page)
     }
 
@@ -119,8 +119,18 @@ impl Run<'_> {
         }
     }
 
-    fn keep_validators(&mut self, request: &Outgoing, answer: &Answer) {
-        if self.is_single() && (answer.etag.is_some() || answer.last_modified.is_some()) {
+    /// No page can follow this one, whatever becomes of the source, as long as it stays as it is: there is no paging, or it
+    /// has fewer rows than a page takes.
+    fn is_last(&self, page: &PageResult) -> bool {
+        let Some(paging) = &self.plan.paging else { return true };
+        let is_short = paging.size.as_ref().is_some_and(|(_, size)| page.facts.most < *size);
+        is_short && page.facts.next.is_none() && page.facts.link.is_none()
+    }
+
+    /// Of one answer only: a second one takes them away again.
+    fn keep_validators(&mut self, request: &Outgoing, answer: &Answer, is_all: bool) {
+        self.validators = None;
+        if is_all && self.is_single() && (answer.etag.is_some() || answer.last_modified.is_some()) {
             self.validators = Some(Validators {
                 request: self.validator_digest(&request.digest()),
                 etag: answer.etag.clone(),

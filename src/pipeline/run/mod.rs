@@ -131,9 +131,9 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    /// Whether the whole run is one request, which may then be asked with "has it changed?".
+    /// Whether the whole run is one list, whose only answer may then be asked for with "has it changed?".
     fn is_single(&self) -> bool {
-        self.plan.sets.len() == 1 && self.plan.window.is_none() && self.plan.paging.is_none()
+        self.plan.sets.len() == 1 && self.plan.window.is_none()
     }
 
     async fn send(&mut self, sink: &mut impl Sink) -> Flow<()> {

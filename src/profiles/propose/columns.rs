@@ -1,10 +1,12 @@
 //! What each column is: a time, a dim, a measure, or nothing that a record needs.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
+use super::composed::{self, Texts};
 use super::dims::{dim_name, is_code, measure_name};
+use super::missing;
 use super::sheet::{Column, Sheet};
 use super::times::{self, TimeForm};
 
@@ -17,15 +19,37 @@ pub struct Proposed {
     pub kind: Kind,
     /// What the reader should know.
     pub comment: Option<String>,
-    /// Spellings of "no value" among its values.
-    pub missing: Vec<String>,
+    pub is_template: bool,
+    /// The part of the text that is taken.
+    pub extract: Option<&'static str>,
+    /// The fraction of its numbers stands behind a comma.
+    pub has_comma: bool,
+}
+
+impl Proposed {
+    pub fn new(name: &str, from: &str, kind: Kind) -> Self {
+        Self {
+            name: name.into(),
+            from: from.into(),
+            kind,
+            comment: None,
+            is_template: false,
+            extract: None,
+            has_comma: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    Time { form: TimeForm, zone: Zone },
+    Time {
+        form: TimeForm,
+        zone: Zone,
+    },
     Dim,
     Measure,
+    /// A fixed text.
+    Fixed(String),
 }
 
 /// The zone of times that name none.
@@ -39,7 +63,7 @@ pub enum Zone {
 }
 
 /// All fields of a proposal.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Fields {
     pub dims: Vec<Proposed>,
     pub measures: Vec<Proposed>,
@@ -51,6 +75,28 @@ pub struct Fields {
     pub left_out: Vec<String>,
     /// Steps for nested rows.
     pub steps: Vec<super::sheet::NamedStep>,
+    /// Columns that become rows.
+    pub wide: Option<super::wide::Wide>,
+    /// Texts that are the same in every row, or stand at the root of the answer.
+    pub said_already: Vec<String>,
+}
+
+impl Fields {
+    /// Adds a dim that the answer does not tell, also to the key, under a name of its own.
+    pub fn add_dim(&mut self, mut dim: Proposed) {
+        let base = dim.name.clone();
+        let is_taken = |dims: &[Proposed], name: &str| dims.iter().any(|own| own.name == name);
+        for number in 2.. {
+            if !is_taken(&self.dims, &dim.name) {
+                break;
+            }
+            dim.name = format!("{base}_{number}");
+        }
+        if !self.key.is_empty() {
+            self.key.insert(0, dim.name.clone());
+        }
+        self.dims.push(dim);
+    }
 }
 
 /// A value that is a number, or a text that reads as one.
@@ -63,7 +109,7 @@ pub fn is_measured(value: &Value) -> bool {
 }
 
 /// As sources write numbers: `1,234.5`, `12.5%`, `(2.5%)`, `.87`.
-fn reads_as_number(text: &str) -> bool {
+pub fn reads_as_number(text: &str) -> bool {
     let inner = text.trim().trim_start_matches('(').trim_end_matches(')').trim_end_matches('%').trim();
     let inner = inner.strip_prefix(['-', '+', '\u{2212}']).unwrap_or(inner);
     let plain: String = inner.chars().filter(|next| !matches!(next, ',' | '\u{a0}' | '\u{202f}')).collect();
@@ -72,25 +118,24 @@ fn reads_as_number(text: &str) -> bool {
         && !inner.starts_with(',')
 }
 
+/// `1,5` and `1.234,56`: what follows the last mark is no group of three.
+fn ends_in_fraction(text: &str, mark: char) -> bool {
+    let fraction = text.trim().trim_end_matches(['%', ')']).rsplit_once(mark).map(|(_, fraction)| fraction);
+    fraction.is_some_and(|fraction| fraction.len() != 3 && fraction.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// `06` is a code, `0.6` and `0` are numbers.
 fn has_leading_zero(text: &str) -> bool {
     let text = text.trim();
     text.len() > 1 && text.starts_with('0') && !text.starts_with("0.")
 }
 
-/// -666666666 and the like stand for "no value".
-fn is_sentinel(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('-') else { return false };
-    let digits = digits.split('.').next().unwrap_or("");
-    let first = digits.chars().next();
-    digits.len() >= 4 && (digits.chars().all(|next| Some(next) == first) || digits.chars().all(|next| next == '9'))
-}
-
 pub fn judge(document: &Value, sheet: &Sheet<'_>) -> Fields {
-    let mut fields = Fields { steps: sheet.steps.clone(), ..Fields::default() };
-    let mut texts: Vec<(&Column<'_>, Vec<Option<String>>)> =
-        sheet.columns.iter().map(|column| (column, column.texts())).collect();
-    period(&mut texts, &mut fields);
+    let mut fields = Fields { steps: sheet.steps.clone(), wide: sheet.wide.clone(), ..Fields::default() };
+    fields.left_out.clone_from(&sheet.left_out);
+    let mut texts: Texts<'_, '_> = sheet.columns.iter().map(|column| (column, column.texts())).collect();
+    let composed = composed::take(&mut texts, &mut fields);
+    fields.dims = std::mem::take(&mut fields.dims).into_iter().map(|time| with_zone(document, time)).collect();
     let mut times = Vec::new();
     for (column, values) in &texts {
         self::column(column, values, &mut fields, &mut times);
@@ -100,33 +145,14 @@ pub fn judge(document: &Value, sheet: &Sheet<'_>) -> Fields {
     unique_names(&mut fields);
     fields.missing.sort();
     fields.missing.dedup();
-    key(&texts, sheet.rows, &mut fields);
-    fields
-}
-
-/// A column of years beside one of codes such as M01 is one time.
-fn period(texts: &mut Vec<(&Column<'_>, Vec<Option<String>>)>, fields: &mut Fields) {
-    let last = |column: &Column<'_>| column.names.last().map(|name| name.to_lowercase()).unwrap_or_default();
-    let find = |name: &str| texts.iter().position(|(column, _)| last(column) == name);
-    let (Some(year), Some(period)) = (find("year"), find("period")) else { return };
-    let codes: Vec<&str> = texts[period].1.iter().flatten().map(String::as_str).collect();
-    let has_braces = [year, period].iter().any(|at| texts[*at].0.from.contains(['{', '}']));
-    if has_braces || codes.is_empty() || !times::is_period(&codes) {
-        return;
+    super::key::choose(&texts, composed.as_ref(), sheet.rows, &mut fields);
+    for (_, values) in &texts {
+        let mut distinct = values.iter().flatten();
+        if let Some(first) = distinct.next().filter(|first| values.iter().flatten().all(|text| text == *first)) {
+            fields.said_already.push(first.clone());
+        }
     }
-    let (year_from, period_from) = (texts[year].0.from.clone(), texts[period].0.from.clone());
-    let monthly = codes.iter().all(|code| code.starts_with('M'));
-    let form = TimeForm { grain: if monthly { "month" } else { "quarter" }, form: "iso", needs_zone: false };
-    let pattern = if monthly { "^M(0[1-9]|1[0-2])$" } else { "^Q0?[1-4]$" };
-    fields.conditions.push(format!("{period_from} matches {pattern}"));
-    fields.dims.push(Proposed {
-        name: format!("time.{}", form.grain),
-        from: format!("{{{year_from}}}{{{period_from}}}"),
-        kind: Kind::Time { form, zone: Zone::Unsaid },
-        comment: Some("averages of the year (M13) are left out by where".into()),
-        missing: Vec::new(),
-    });
-    texts.retain(|(column, _)| column.from != year_from && column.from != period_from);
+    fields
 }
 
 fn column(column: &Column<'_>, values: &[Option<String>], fields: &mut Fields, times: &mut Vec<(Proposed, bool)>) {
@@ -136,16 +162,15 @@ fn column(column: &Column<'_>, values: &[Option<String>], fields: &mut Fields, t
         fields.left_out.push(format!("{}: no value in the answer seen", column.from));
         return;
     };
-    let distinct: BTreeSet<&str> = there.iter().copied().collect();
-    if let Some(form) = times::form_of(name, &there) {
-        let dim = Proposed {
-            name: format!("time.{}", form.grain),
-            from: column.from.clone(),
-            kind: Kind::Time { form, zone: Zone::Unsaid },
-            comment: None,
-            missing: Vec::new(),
-        };
+    let said: Vec<&str> = there.iter().copied().filter(|text| !missing::is_spelling(text)).collect();
+    let distinct: BTreeSet<&str> = said.iter().copied().collect();
+    let form = if said.is_empty() { None } else { time_form(column, name, &said) };
+    if let Some(form) = form {
+        let kind = Kind::Time { form, zone: Zone::Unsaid };
+        let mut dim = Proposed::new("", &column.from, kind);
+        (dim.is_template, dim.extract) = (column.is_template, column.extract);
         times.push((dim, distinct.len() > 1));
+        fields.missing.extend(there.iter().filter(|text| missing::is_spelling(text)).map(|text| (*text).to_owned()));
         return;
     }
     if column.keys.is_empty() && !is_code(name) && measure(column, &there, fields) {
@@ -156,13 +181,16 @@ fn column(column: &Column<'_>, values: &[Option<String>], fields: &mut Fields, t
         fields.left_out.push(format!("{}: long text or an address, such as {:?}", column.from, cut(first)));
         return;
     }
-    fields.dims.push(Proposed {
-        name: dim_name(&named(column)),
-        from: column.from.clone(),
-        kind: Kind::Dim,
-        comment: Some(format!("such as {:?}", cut(first))),
-        missing: Vec::new(),
-    });
+    let comment = Some(format!("such as {:?}", cut(first)));
+    fields.dims.push(Proposed { comment, ..Proposed::new(&dim_name(&named(column)), &column.from, Kind::Dim) });
+}
+
+/// The form of a column's times. A column that was made of times has them for sure.
+fn time_form(column: &Column<'_>, name: &str, said: &[&str]) -> Option<TimeForm> {
+    times::form_of(name, said).or_else(|| {
+        let is_key = !column.keys.is_empty();
+        is_key.then(|| times::form_of("date", said)).flatten()
+    })
 }
 
 /// The names by which a column is called: an outer step's own name stands before its members.
@@ -173,34 +201,27 @@ fn named(column: &Column<'_>) -> Vec<String> {
     step.map(str::to_owned).into_iter().chain(column.names.iter().cloned()).collect()
 }
 
-/// Takes the column for a measure where most of its values are numbers and the others few and short.
+/// Takes the column for a measure where its values are numbers, and what says that there is none.
 fn measure(column: &Column<'_>, there: &[&str], fields: &mut Fields) -> bool {
     if there.iter().any(|text| has_leading_zero(text) && text.len() > 1 && !text.contains('.')) {
-        return false;
-    }
-    let numbers = there.iter().filter(|text| reads_as_number(text)).count();
-    let others: BTreeSet<&str> = there.iter().copied().filter(|text| !reads_as_number(text)).collect();
-    if numbers == 0
-        || numbers * 2 < there.len()
-        || others.len() > 5
-        || others.iter().any(|text| text.chars().count() > 5)
-    {
         return false;
     }
     if matches!(column.cells.iter().flatten().next(), Some(Value::Bool(_))) {
         return false;
     }
-    let sentinels: BTreeSet<&str> = there.iter().copied().filter(|text| is_sentinel(text)).collect();
-    let missing: Vec<String> = others.into_iter().chain(sentinels).map(str::to_owned).collect();
-    fields.missing.extend(missing.iter().cloned());
-    let example = there.iter().find(|text| reads_as_number(text) && !is_sentinel(text)).unwrap_or(&"");
-    fields.measures.push(Proposed {
-        name: measure_name(&column.names),
-        from: column.from.clone(),
-        kind: Kind::Measure,
-        comment: Some(format!("such as {}", cut(example))),
-        missing,
-    });
+    let Some(missing) = missing::of_numbers(there) else { return false };
+    let name = column.names.last().map(|name| name.to_lowercase()).unwrap_or_default();
+    if matches!(name.as_str(), "decimal" | "decimals" | "precision") {
+        fields.left_out.push(format!("{}: how a number is written", column.from));
+        return true;
+    }
+    let example = there.iter().find(|text| reads_as_number(text) && !missing.iter().any(|own| own == *text));
+    let comment = Some(format!("such as {}", cut(example.unwrap_or(&""))));
+    fields.missing.extend(missing);
+    let has_comma =
+        there.iter().any(|text| ends_in_fraction(text, ',')) && !there.iter().any(|text| ends_in_fraction(text, '.'));
+    let field = Proposed::new(&measure_name(&column.names), &column.from, Kind::Measure);
+    fields.measures.push(Proposed { comment, has_comma, ..field });
     true
 }
 
@@ -219,6 +240,9 @@ fn choose_time(document: &Value, times: Vec<(Proposed, bool)>, fields: &mut Fiel
     };
     let ends = best.is_some_and(|at| last(&times[at].0.from) == "end");
     for (at, (mut time, _)) in times.into_iter().enumerate() {
+        if let Kind::Time { form, .. } = &time.kind {
+            time.name = format!("time.{}", form.grain);
+        }
         if Some(at) == best {
             fields.dims.insert(0, with_zone(document, time));
         } else if ends && last(&time.from) == "start" {
@@ -262,19 +286,15 @@ fn from_document(document: &Value, sheet: &Sheet<'_>, fields: &mut Fields) {
             super::shape::path_text(&[super::shape::Step::Name(name.clone())], crate::profiles::path::Origin::Document);
         let is_seen = sheet.columns.iter().any(|column| column.from == *name);
         if let Some(text) = single.filter(|text| !text.is_empty() && text.chars().count() <= 80 && !is_seen) {
-            fields.dims.push(Proposed {
-                name: dim_name(std::slice::from_ref(name)),
-                from,
-                kind: Kind::Dim,
-                comment: Some(format!("{:?} in the answer seen, the same for all rows", cut(&text))),
-                missing: Vec::new(),
-            });
+            let comment = Some(format!("{:?} in the answer seen, the same for all rows", cut(&text)));
+            let name = dim_name(std::slice::from_ref(name));
+            fields.dims.push(Proposed { comment, ..Proposed::new(&name, &from, Kind::Dim) });
         }
     }
 }
 
 /// No two fields are called alike.
-fn unique_names(fields: &mut Fields) {
+pub fn unique_names(fields: &mut Fields) {
     for list in [&mut fields.dims, &mut fields.measures] {
         let mut seen: HashSet<String> = HashSet::new();
         for field in list {
@@ -289,37 +309,7 @@ fn unique_names(fields: &mut Fields) {
     }
 }
 
-/// The fewest dims that tell the rows apart: the time first, then what tells most.
-fn key(texts: &[(&Column<'_>, Vec<Option<String>>)], rows: usize, fields: &mut Fields) {
-    let by_from: BTreeMap<&str, &Vec<Option<String>>> =
-        texts.iter().map(|(column, values)| (column.from.as_str(), values)).collect();
-    let whole = |dim: &&Proposed| match by_from.get(dim.from.as_str()) {
-        Some(values) => values.iter().all(|value| value.as_ref().is_some_and(|text| !text.is_empty())),
-        None => dim.from.starts_with('{'),
-    };
-    let candidates: Vec<&Proposed> = fields.dims.iter().filter(whole).collect();
-    let mut chosen: Vec<&Proposed> =
-        candidates.iter().copied().filter(|dim| matches!(dim.kind, Kind::Time { .. })).take(1).collect();
-    let distinct = |dims: &[&Proposed]| {
-        let cell = |dim: &&Proposed, row: usize| by_from.get(dim.from.as_str()).and_then(|values| values[row].clone());
-        (0..rows).map(|row| dims.iter().map(|dim| cell(dim, row)).collect::<Vec<_>>()).collect::<HashSet<_>>().len()
-    };
-    let is_template = chosen.first().is_some_and(|dim| dim.from.starts_with('{'));
-    while !is_template && distinct(&chosen) < rows && chosen.len() < 6 {
-        let rest = candidates.iter().filter(|dim| !chosen.iter().any(|own| own.from == dim.from));
-        let more = |dim: &&&Proposed| {
-            let with: Vec<&Proposed> = chosen.iter().copied().chain([**dim]).collect();
-            (distinct(&with), is_code(&dim.name))
-        };
-        let Some(best) = rest.max_by_key(more).filter(|dim| more(dim).0 > distinct(&chosen)) else { break };
-        chosen.push(best);
-    }
-    if !is_template && !chosen.is_empty() && distinct(&chosen) == rows {
-        fields.key = chosen.iter().map(|dim| dim.name.clone()).collect();
-    }
-}
-
-fn cut(text: &str) -> String {
+pub fn cut(text: &str) -> String {
     const MAX_CHARS: usize = 40;
     let short: String = text.chars().take(MAX_CHARS).map(|next| if next.is_control() { ' ' } else { next }).collect();
     if short.len() < text.len() { format!("{short}…") } else { short }

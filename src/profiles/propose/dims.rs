@@ -31,9 +31,39 @@ pub fn clean(name: &str) -> String {
 
 /// The name says that the value names something, also where it is made of digits.
 pub fn is_code(name: &str) -> bool {
-    const LAST: [&str; 21] = [
-        "id", "ids", "code", "key", "uuid", "guid", "fips", "zip", "postcode", "postal", "phone", "cik", "accn",
-        "isin", "lei", "nr", "hash", "version", "uid", "number", "rank",
+    const LAST: [&str; 32] = [
+        "id",
+        "ids",
+        "code",
+        "key",
+        "uuid",
+        "guid",
+        "fips",
+        "zip",
+        "postcode",
+        "postal",
+        "phone",
+        "cik",
+        "accn",
+        "isin",
+        "lei",
+        "nr",
+        "hash",
+        "version",
+        "uid",
+        "number",
+        "rank",
+        "state",
+        "county",
+        "tract",
+        "province",
+        "municipality",
+        "district",
+        "borough",
+        "ward",
+        "precinct",
+        "cbsa",
+        "msa",
     ];
     let words = words(name);
     let last = words.last().map_or("", String::as_str);
@@ -41,7 +71,12 @@ pub fn is_code(name: &str) -> bool {
         || (last.len() > 2 && (last.ends_with("id") && last != "paid" && last != "valid" && last != "covid"))
 }
 
-const GEO: [&str; 27] = [
+const GEO: [&str; 32] = [
+    "lat",
+    "latitude",
+    "lon",
+    "lng",
+    "longitude",
     "country",
     "state",
     "county",
@@ -87,8 +122,17 @@ pub fn dim_name(names: &[String]) -> String {
 pub fn measure_name(names: &[String]) -> String {
     let kept: Vec<&String> =
         names.iter().filter(|name| !matches!(name.as_str(), "properties" | "attributes" | "fields")).collect();
+    // Positions are as RFC 7946 has them.
+    if let [.., place, index] = kept.as_slice()
+        && place.as_str() == "coordinates"
+        && let "0" | "1" = index.as_str()
+    {
+        return if index.as_str() == "0" { "longitude".into() } else { "latitude".into() };
+    }
     match kept.last().map(|name| name.as_str()) {
+        Some("value" | "val" | "v") if kept.len() > 1 => clean(kept[kept.len() - 2]),
         Some("value" | "val") | None => "value".into(),
+        Some("#text") => joined(&kept[kept.len().saturating_sub(2)..]),
         Some(number) if number.chars().all(|next| next.is_ascii_digit()) => {
             joined(&kept[kept.len().saturating_sub(2)..])
         }
@@ -99,7 +143,7 @@ pub fn measure_name(names: &[String]) -> String {
 /// `country.value` is `country`: such a last name says nothing.
 fn joined(parts: &[&String]) -> String {
     match parts {
-        [outer, last] if matches!(last.as_str(), "value" | "label" | "text") => clean(outer),
+        [outer, last] if matches!(last.as_str(), "value" | "label" | "text" | "#text") => clean(outer),
         [outer, last] => clean(&format!("{outer}_{last}")),
         [only] => clean(only),
         _ => "name".into(),

@@ -1,13 +1,22 @@
 //! From one answer of a source to the profile that it suggests, with the doubts as comments. Guesses by shape and
 //! by name; what it proposes is always a valid profile. Knows no network.
 
+mod ask;
 mod columns;
+mod composed;
+mod cube;
 mod dims;
+mod form;
+mod key;
+mod lines;
+mod missing;
 mod openapi;
 mod paging;
 mod shape;
 mod sheet;
+mod span;
 mod times;
+mod wide;
 mod write;
 
 use serde_json::Value;
@@ -16,6 +25,8 @@ use thiserror::Error;
 pub use openapi::propose_from_openapi;
 
 use super::load;
+use form::Form;
+use shape::Shape;
 
 /// The longest answer that is looked at.
 const MAX_BYTES: usize = 16 << 20;
@@ -25,11 +36,24 @@ const MAX_BYTES: usize = 16 << 20;
 pub struct Seen<'s> {
     /// The address that was asked; made up where only an answer is at hand.
     pub url: &'s str,
+    /// The answer, unpacked; of XML its tree as JSON.
     pub body: &'s str,
+    pub is_xml: bool,
+    pub packing: Packing,
     /// The answer's `Link` header names a next page.
     pub has_next_link: bool,
     /// The profile's id; made of the address where it is not given.
     pub id: Option<&'s str>,
+}
+
+/// What packs an answer, beyond what HTTP does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Packing {
+    #[default]
+    Nothing,
+    Gzip,
+    /// A zip, and the file in it that is read.
+    Zip(String),
 }
 
 /// Why nothing is proposed.
@@ -37,7 +61,7 @@ pub struct Seen<'s> {
 pub enum ProposeError {
     #[error("the answer has {0} bytes; at most {MAX_BYTES} are looked at")]
     TooLarge(usize),
-    #[error("the answer is {0}, which is not looked at yet; write the profile by hand (docs/profiles/tutorial.md)")]
+    #[error("the answer is {0}; nothing can be proposed for it")]
     Unknown(String),
     #[error("no rows were found in the answer: neither a list of objects, nor a table, nor parallel arrays, nor a map")]
     NoRows,
@@ -52,31 +76,34 @@ pub fn propose(seen: &Seen<'_>) -> Result<String, ProposeError> {
     if seen.body.len() > MAX_BYTES {
         return Err(ProposeError::TooLarge(seen.body.len()));
     }
-    let document: Value = serde_json::from_str(seen.body.trim_start_matches('\u{feff}')).map_err(|error| {
-        let text = seen.body.trim_start();
-        ProposeError::Unknown(match text.chars().next() {
-            None => "empty".to_owned(),
-            Some('<') if text.get(..200).unwrap_or(text).to_lowercase().contains("<html") => "a web page".to_owned(),
-            Some('<') => "XML".to_owned(),
-            Some('{' | '[') => format!("broken JSON ({error})"),
-            _ => "no JSON".to_owned(),
-        })
-    })?;
-    if document["dimension"].is_object() && document["size"].is_array() {
-        return Err(ProposeError::Unknown("a JSON-stat cube".into()));
-    }
-    propose_for(seen, &document)
+    let (form, document) = form::read(seen)?;
+    propose_for(seen, &form, &document)
 }
 
-fn propose_for(seen: &Seen<'_>, document: &Value) -> Result<String, ProposeError> {
-    let shape = shape::find(document).ok_or(ProposeError::NoRows)?;
-    let sheet = sheet::Sheet::of(document, &shape);
-    let fields = columns::judge(document, &sheet);
-    let paging = paging::guess(seen, document, &shape);
-    let text = write::profile(seen, &shape, &fields, paging.as_ref());
-    match load(&text) {
-        Ok(_) => Ok(text),
-        Err(problems) => Err(ProposeError::Own(format!("{problems}\n{text}"))),
+fn propose_for(seen: &Seen<'_>, form: &Form, document: &Value) -> Result<String, ProposeError> {
+    let is_xml = *form == Form::Xml;
+    let shape = match form {
+        Form::Lines(_) => Shape::Table(Vec::new()),
+        _ => shape::find(document, is_xml).ok_or(ProposeError::NoRows)?,
+    };
+    let (mut fields, rows) = match &shape {
+        Shape::Cube(cube) => (cube::fields(cube), 0),
+        _ => {
+            let sheet = sheet::Sheet::of(document, &shape, is_xml);
+            (columns::judge(document, &sheet), sheet.rows)
+        }
+    };
+    let bare = fields.clone();
+    let asked = ask::Asked::of(seen, document, &shape, rows, &mut fields);
+    let text = write::profile(seen, form, &shape, &fields, &asked);
+    if load(&text).is_ok() {
+        return Ok(text);
+    }
+    // What is guessed from the address is the part that may not fit together: without it the profile is plain.
+    let plain = write::profile(seen, form, &shape, &bare, &ask::Asked::default());
+    match load(&plain) {
+        Ok(_) => Ok(plain),
+        Err(problems) => Err(ProposeError::Own(format!("{problems}\n{plain}"))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::form::Form;
 use super::{ProposeError, Seen, propose_for};
 
 const MAX_BYTES: usize = 16 << 20;
@@ -22,8 +23,8 @@ pub fn propose_from_openapi(text: &str, id: Option<&str>) -> Result<String, Prop
     for (path, item) in paths {
         let Some(answer) = answer(&document, &item["get"]) else { continue };
         let url = address(&document, path, item);
-        let seen = Seen { url: &url, body: "", has_next_link: false, id };
-        match propose_for(&seen, &answer) {
+        let seen = Seen { url: &url, id, ..Seen::default() };
+        match propose_for(&seen, &Form::Json, &answer) {
             Ok(proposal) => return Ok(proposal),
             Err(ProposeError::NoRows) => {}
             Err(error) => last = error,

@@ -37,6 +37,8 @@ pub enum Shape {
     Zip(Vec<Step>),
     /// One object.
     Single(Vec<Step>),
+    /// A statistical cube.
+    Cube(super::cube::Cube),
 }
 
 impl Shape {
@@ -45,6 +47,7 @@ impl Shape {
             Self::Each(steps) | Self::Table(steps) | Self::Cells(steps, _) | Self::Zip(steps) | Self::Single(steps) => {
                 steps
             }
+            Self::Cube(cube) => &cube.under,
         }
     }
 }
@@ -63,13 +66,16 @@ pub fn path_text(steps: &[Step], origin: Origin) -> String {
 type Lists<'d> = BTreeMap<Vec<Step>, Vec<&'d Value>>;
 
 /// The rows that tell most: those with measures before those without, long lists before short ones.
-pub fn find(document: &Value) -> Option<Shape> {
-    let mut walk = Walk { lists: Lists::new(), others: Vec::new(), left: MAX_CONTAINERS };
+pub fn find(document: &Value, is_xml: bool) -> Option<Shape> {
+    if let Some(cube) = super::cube::find(document) {
+        return Some(Shape::Cube(cube));
+    }
+    let mut walk = Walk { lists: Lists::new(), others: Vec::new(), left: MAX_CONTAINERS, is_xml };
     walk.visit(document, &mut Vec::new());
     let lists = generalise(walk.lists);
     let best = lists
         .iter()
-        .map(|(steps, rows)| (score(rows), steps))
+        .map(|(steps, rows)| (score(rows, is_xml), steps))
         .max_by(|left, right| left.0.cmp(&right.0).then(right.1.len().cmp(&left.1.len())).then(right.1.cmp(left.1)));
     if let Some((points, steps)) = best
         && points > 0
@@ -80,7 +86,7 @@ pub fn find(document: &Value) -> Option<Shape> {
     if let Some((_, shape)) = by_size {
         return Some(shape);
     }
-    if let Some(map) = map_of_objects(document, &mut Vec::new(), MAX_DEPTH) {
+    if let Some(map) = map_of_rows(document, &mut Vec::new(), MAX_DEPTH) {
         return Some(Shape::Each(map));
     }
     match best {
@@ -96,6 +102,7 @@ struct Walk<'d> {
     /// Tables and parallel arrays with their number of cells.
     others: Vec<(usize, Shape)>,
     left: usize,
+    is_xml: bool,
 }
 
 impl<'d> Walk<'d> {
@@ -119,7 +126,7 @@ impl<'d> Walk<'d> {
     }
 
     fn array(&mut self, items: &'d [Value], path: &mut Vec<Step>) {
-        if items.iter().all(Value::is_object) && !items.is_empty() {
+        if items.iter().all(Value::is_object) && !items.is_empty() && !(self.is_xml && is_text_only(items)) {
             path.push(Step::All);
             self.lists.entry(path.clone()).or_default().extend(items);
             path.pop();
@@ -144,20 +151,29 @@ impl<'d> Walk<'d> {
     }
 }
 
+/// Elements that hold a text and nothing else are fields of the element around them.
+fn is_text_only(items: &[Value]) -> bool {
+    let is_text = |item: &Value| item.as_object().is_some_and(|item| item.keys().all(|name| name == "#text"));
+    items.iter().all(is_text)
+}
+
 /// Rows × measures of a list.
-fn score(rows: &[&Value]) -> usize {
+fn score(rows: &[&Value], is_xml: bool) -> usize {
     let sample = || rows.iter().take(MAX_SAMPLE).filter_map(|row| row.as_object());
-    let measured: BTreeSet<String> = sample().flat_map(|row| measured_paths("", row, 3)).collect();
+    let measured: BTreeSet<String> = sample().flat_map(|row| measured_paths("", row, 3, is_xml)).collect();
     rows.len().saturating_mul(measured.len().min(5))
 }
 
-fn measured_paths(before: &str, row: &serde_json::Map<String, Value>, depth: usize) -> Vec<String> {
+fn measured_paths(before: &str, row: &serde_json::Map<String, Value>, depth: usize, is_xml: bool) -> Vec<String> {
     let mut found = Vec::new();
     for (name, value) in row {
         let path = format!("{before}.{name}");
-        match value {
-            Value::Object(inner) if depth > 0 => found.extend(measured_paths(&path, inner, depth - 1)),
-            _ if is_measured(value) && !super::dims::is_code(name) && !super::times::is_time_name(name) => {
+        // The child elements of XML are lists; one alone is a field, its text is named as it is.
+        let only = value.as_array().filter(|items| is_xml && items.len() == 1).map_or(value, |items| &items[0]);
+        let text = only.get("#text").filter(|_| is_xml);
+        match text.unwrap_or(only) {
+            Value::Object(inner) if depth > 0 => found.extend(measured_paths(&path, inner, depth - 1, is_xml)),
+            single if is_measured(single) && !super::dims::is_code(name) && !super::times::is_time_name(name) => {
                 found.push(path);
             }
             _ => {}
@@ -236,19 +252,24 @@ fn parallel(members: &serde_json::Map<String, Value>) -> Option<usize> {
     (arrays.len() >= 2 && fits && measured).then(|| arrays.len() * first.len())
 }
 
-/// The way to a map whose members are alike: `{"2024-01-01": {"USD": 1.1}, …}`.
-fn map_of_objects(value: &Value, path: &mut Vec<Step>, depth: usize) -> Option<Vec<Step>> {
+/// The way to a map whose keys are data: its members are alike, `{"2024-01-01": {"USD": 1.1}, …}`, or its keys are times.
+fn map_of_rows(value: &Value, path: &mut Vec<Step>, depth: usize) -> Option<Vec<Step>> {
     let members = value.as_object().filter(|_| depth > 0)?;
+    let keys: Vec<&str> = members.keys().map(String::as_str).collect();
+    let are_times = keys.len() >= 2 && super::times::form_of("date", &keys).is_some();
+    if are_times && members.values().all(|inner| is_measured(inner) || inner.is_null()) {
+        return Some(path.iter().cloned().chain([Step::Entries]).collect());
+    }
     let rows: Vec<&Value> = members.values().filter(|inner| inner.is_object()).collect();
     if rows.len() >= 2 && rows.len() == members.len() {
         let first = names_of(&rows[..1]);
-        if rows.iter().all(|row| overlap(&first, &names_of(&[row])) >= 0.5) && score(&rows) > 0 {
+        if rows.iter().all(|row| overlap(&first, &names_of(&[row])) >= 0.5) && (are_times || score(&rows, false) > 0) {
             return Some(path.iter().cloned().chain([Step::Entries]).collect());
         }
     }
     for (name, inner) in members {
         path.push(Step::Name(name.clone()));
-        let found = map_of_objects(inner, path, depth - 1);
+        let found = map_of_rows(inner, path, depth - 1);
         path.pop();
         if found.is_some() {
             return found;

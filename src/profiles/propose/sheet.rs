@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::shape::{Shape, Step, path_text};
+use super::wide::Wide;
 use crate::profiles::path::{Origin, Path};
 
 /// Rows and columns that are looked at.
@@ -24,9 +25,28 @@ pub struct Column<'d> {
     pub keys: Vec<Option<String>>,
     /// Outside the innermost step.
     pub outer: bool,
+    /// Through a list of one element.
+    pub in_list: bool,
+    /// `from` is a template.
+    pub is_template: bool,
+    /// The part of the text that is taken.
+    pub extract: Option<&'static str>,
 }
 
 impl Column<'_> {
+    pub fn new(from: String, names: Vec<String>) -> Self {
+        Self {
+            from,
+            names,
+            cells: Vec::new(),
+            keys: Vec::new(),
+            outer: false,
+            in_list: false,
+            is_template: false,
+            extract: None,
+        }
+    }
+
     /// The text of each cell; `None` where there is no value.
     pub fn texts(&self) -> Vec<Option<String>> {
         if !self.keys.is_empty() {
@@ -55,27 +75,61 @@ pub struct Sheet<'d> {
     pub rows: usize,
     /// More than one: the rows are nested.
     pub steps: Vec<NamedStep>,
+    /// Columns that became rows.
+    pub wide: Option<Wide>,
+    /// Columns that are not looked at, and why.
+    pub left_out: Vec<String>,
 }
 
 impl<'d> Sheet<'d> {
-    pub fn of(document: &'d Value, shape: &Shape) -> Self {
+    pub fn of(document: &'d Value, shape: &Shape, is_xml: bool) -> Self {
         let mut sheet = Self::default();
         match shape {
-            Shape::Each(steps) => sheet.each(document, steps),
+            Shape::Each(steps) => sheet = Self::of_lists(document, steps),
             Shape::Table(under) => sheet.table(at(document, under)),
             Shape::Cells(under, width) => sheet.cells(at(document, under), *width),
             Shape::Zip(under) => sheet.zip(at(document, under)),
             Shape::Single(under) => sheet.row("", &[], at(document, under), false),
+            Shape::Cube(_) => {}
         }
-        sheet
+        if !is_xml {
+            // A list that has one element here may have more elsewhere.
+            let rows = sheet.rows;
+            sheet
+                .columns
+                .retain(|column| !column.in_list || column.cells.iter().filter(|cell| cell.is_some()).count() == rows);
+        }
+        match shape {
+            Shape::Each(_) | Shape::Table(_) => super::wide::to_rows(sheet),
+            _ => sheet,
+        }
     }
 
-    fn each(&mut self, document: &'d Value, steps: &[Step]) {
-        self.steps = named(steps);
+    /// Outer steps that say nothing of their rows become a part of the next one's path.
+    fn of_lists(document: &'d Value, steps: &[Step]) -> Self {
+        let mut parts = split(steps);
+        loop {
+            let mut sheet = Self::default();
+            sheet.each(document, &parts);
+            let says_something = |step: &NamedStep| {
+                step.entries || sheet.columns.iter().any(|column| begins_with(&column.from, &step.name))
+            };
+            let is_bare = sheet.steps.len() > 1 && !says_something(&sheet.steps[0]) && !sheet.steps[1].entries;
+            if !is_bare {
+                return sheet;
+            }
+            let (mut path, kind) = parts.remove(0);
+            path.push(kind);
+            path.append(&mut parts[0].0);
+            parts[0].0 = path;
+        }
+    }
+
+    fn each(&mut self, document: &'d Value, parts: &[(Vec<Step>, Step)]) {
+        self.steps = named(parts);
         let nested = self.steps.len() > 1 || self.steps.iter().any(|step| step.entries);
-        let parts = split(steps);
         let mut rows = Vec::new();
-        expand(document, &parts, &mut Vec::new(), &mut rows);
+        expand(document, parts, &mut Vec::new(), &mut rows);
         rows.truncate(MAX_ROWS);
         for row in &rows {
             for (index, (key, value)) in row.iter().enumerate() {
@@ -112,8 +166,10 @@ impl<'d> Sheet<'d> {
     fn table(&mut self, value: &'d Value) {
         let rows: Vec<&Vec<Value>> = value.as_array().into_iter().flatten().filter_map(Value::as_array).collect();
         let Some((header, rows)) = rows.split_first() else { return };
+        // Of two columns of one name none can be meant.
+        let is_twice = |name: &Value| header.iter().filter(|other| *other == name).count() > 1;
         for row in rows.iter().take(MAX_ROWS) {
-            for (name, cell) in header.iter().zip(*row) {
+            for (name, cell) in header.iter().zip(*row).filter(|(name, _)| !is_twice(name)) {
                 let name = name.as_str().unwrap_or("");
                 self.put(join("", name), vec![name.to_owned()], cell, false);
             }
@@ -166,7 +222,14 @@ impl<'d> Sheet<'d> {
                     self.put(format!("{before}[{index}]"), names, inner, outer);
                 }
             }
-            Value::Array(_) => {}
+            Value::Array(items) => {
+                // An element of XML, or what may be one everywhere.
+                if let [Value::Object(_)] = items.as_slice() {
+                    let known = self.columns.len();
+                    self.row(&format!("{before}[0]"), names, &items[0], outer);
+                    self.columns.iter_mut().skip(known).for_each(|column| column.in_list = true);
+                }
+            }
             single => self.put(before.to_owned(), names.to_vec(), single, outer),
         }
     }
@@ -193,7 +256,7 @@ impl<'d> Sheet<'d> {
         if self.columns.len() >= MAX_COLUMNS || Path::parse(&from).is_err() {
             return None;
         }
-        self.columns.push(Column { from, names, cells: Vec::new(), keys: Vec::new(), outer });
+        self.columns.push(Column { outer, ..Column::new(from, names) });
         self.columns.last_mut()
     }
 
@@ -210,6 +273,9 @@ impl<'d> Sheet<'d> {
 
 fn join(before: &str, name: &str) -> String {
     let own = path_text(&[Step::Name(name.to_owned())], Origin::Open);
+    // An attribute of XML needs no brackets.
+    let attribute = name.strip_prefix('@').filter(|rest| !rest.is_empty() && rest.chars().all(is_of_name));
+    let own = if attribute.is_some() { name.to_owned() } else { own };
     // No name at all has a place in brackets only.
     let own = if name.is_empty() { "[\"\"]".to_owned() } else { own };
     match before {
@@ -218,6 +284,15 @@ fn join(before: &str, name: &str) -> String {
         _ if own.starts_with('[') => format!("{before}{own}"),
         _ => format!("{before}.{own}"),
     }
+}
+
+fn is_of_name(next: char) -> bool {
+    next.is_ascii_alphanumeric() || next == '_' || next == '-'
+}
+
+/// The path goes through the step of this name.
+fn begins_with(from: &str, step: &str) -> bool {
+    from.strip_prefix(step).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The value at a place without lists.
@@ -257,19 +332,28 @@ fn expand<'d>(value: &'d Value, parts: &[(Vec<Step>, Step)], above: &mut Row<'d>
             above.pop();
         }
     };
-    match (at(value, path), kind) {
-        (Value::Array(items), Step::All) => items.iter().for_each(|item| into(None, item)),
-        (Value::Object(members), Step::Entries) => {
-            members.iter().for_each(|(key, inner)| into(Some(key.clone()), inner));
+    for place in places(value, path) {
+        match (place, kind) {
+            (Value::Array(items), Step::All) => items.iter().for_each(|item| into(None, item)),
+            (Value::Object(members), Step::Entries) => {
+                members.iter().for_each(|(key, inner)| into(Some(key.clone()), inner));
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 
+/// All values at a place that may lie in lists.
+fn places<'d>(value: &'d Value, path: &[Step]) -> Vec<&'d Value> {
+    let Some(list) = path.iter().position(|step| *step == Step::All) else { return vec![at(value, path)] };
+    let items = at(value, &path[..list]).as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().flat_map(|item| places(item, &path[list + 1..])).collect()
+}
+
 /// Steps with names: the singular of the member that holds them, each once.
-fn named(steps: &[Step]) -> Vec<NamedStep> {
+fn named(parts: &[(Vec<Step>, Step)]) -> Vec<NamedStep> {
     let mut named: Vec<NamedStep> = Vec::new();
-    for (index, (path, kind)) in split(steps).iter().enumerate() {
+    for (index, (path, kind)) in parts.iter().enumerate() {
         let last = path.iter().rev().find_map(|step| match step {
             Step::Name(name) => Some(super::dims::clean(name)),
             _ => None,

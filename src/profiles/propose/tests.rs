@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn proposed(url: &str, body: &str) -> String {
-    propose(&Seen { url, body, has_next_link: false, id: None }).unwrap_or_else(|error| panic!("{error}"))
+    propose(&Seen { url, body, ..Seen::default() }).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn what_is_no_data_is_said() {
         ("[]", "no rows"),
         ("\"x\"", "no rows"),
     ] {
-        let error = propose(&Seen { url: "", body, has_next_link: false, id: None }).unwrap_err().to_string();
+        let error = propose(&Seen { body, ..Seen::default() }).unwrap_err().to_string();
         assert!(error.contains(words), "{body:?}: {error}");
     }
 }
@@ -97,6 +97,17 @@ components:
     }
 }
 
+#[test]
+fn an_xml_tree_gets_a_profile_of_its_elements() {
+    let body = r##"{"@version":"2.0","channel":[{"title":[{"#text":"x"}],"item":[
+        {"title":[{"#text":"Ulm"}],"pubDate":[{"#text":"Mon, 15 Jan 2024 10:00:00 +0100"}],"temp":[{"@unit":"C","#text":"4.5"}]},
+        {"title":[{"#text":"Bonn"}],"pubDate":[{"#text":"Mon, 15 Jan 2024 11:00:00 +0100"}],"temp":[{"@unit":"C","#text":"5"}]}]}]}"##;
+    let text = propose(&Seen { url: "https://h.example/feed", body, is_xml: true, ..Seen::default() }).unwrap();
+    for part in ["format: xml", "channel", "title[0].#text", "temp[0].#text", "time.at:"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
 fn answers() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -124,11 +135,28 @@ fn answers() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
+    /// Lines of anything, some of them alike, and XML trees of anything.
+    #[test]
+    fn lines_and_trees_never_give_what_is_no_profile(
+        lines in prop::collection::vec("[A-Ca-c#%0-9 ,;\t|\"./-]{0,14}|(1|x|2024|Jan|\"a),(2|y|2024-01-0[1-9]|),(3|z|06|-9999)", 0..12),
+        tree in answers(),
+        url in "https://h.example/[a-z]{0,3}(\\?(page|offset|start|end|limit|station|id|lat|from|to|key|[{]x[}])=[0-9a-z-]{0,10}){0,1}(&(page|offset|start|end|size|to)=(2024-01-0[1-9]|[0-9]{1,2})){0,3}",
+    ) {
+        let text = lines.join("\n");
+        let tree = serde_json::json!({"r": [tree]}).to_string();
+        for (body, is_xml) in [(&text, false), (&tree, true), (&tree, false)] {
+            match propose(&Seen { url: &url, body, is_xml, ..Seen::default() }) {
+                Ok(_) | Err(ProposeError::NoRows | ProposeError::Unknown(_)) => {}
+                Err(error) => prop_assert!(false, "{}\n{}", body, error),
+            }
+        }
+    }
+
     /// Whatever a source answers, the proposal is a profile or a reason.
     #[test]
     fn a_proposal_is_always_a_profile(answer in answers()) {
         let text = answer.to_string();
-        match propose(&Seen { url: "https://h.example/a?limit=5&offset=0", body: &text, has_next_link: false, id: None }) {
+        match propose(&Seen { url: "https://h.example/a?limit=5&offset=0", body: &text, ..Seen::default() }) {
             Ok(_) | Err(ProposeError::NoRows) => {}
             Err(error) => prop_assert!(false, "{}\n{}", text, error),
         }

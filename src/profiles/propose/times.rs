@@ -1,6 +1,9 @@
 //! Which values are times, of which grain and form.
 
+use std::borrow::Cow;
+
 use super::dims::words;
+use crate::profiles::time::read_pattern;
 
 /// How a column's values are read as times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,10 +11,37 @@ pub struct TimeForm {
     /// `year`, `quarter`, `month`, `week`, `date` or `at`.
     pub grain: &'static str,
     /// `iso`, `epoch_s`, `epoch_ms` or a pattern.
-    pub form: &'static str,
+    pub form: Cow<'static, str>,
     /// Instants without a zone.
     pub needs_zone: bool,
 }
+
+impl TimeForm {
+    pub fn new(grain: &'static str, form: &str, needs_zone: bool) -> Self {
+        Self { grain, form: form.to_owned().into(), needs_zone }
+    }
+}
+
+/// Forms that are not ISO 8601, each with its grain. Of two that fit, the first is proposed.
+const PATTERNS: [(&str, &str); 17] = [
+    ("%m/%d/%Y", "date"),
+    ("%d/%m/%Y", "date"),
+    ("%m/%d/%y", "date"),
+    ("%d/%m/%y", "date"),
+    ("%d.%m.%Y", "date"),
+    ("%Y/%m/%d", "date"),
+    ("%d-%b-%Y", "date"),
+    ("%d %b %Y", "date"),
+    ("%b %d, %Y", "date"),
+    ("%B %d, %Y", "date"),
+    ("%b-%y", "month"),
+    ("%b %Y", "month"),
+    ("%B %Y", "month"),
+    ("%m/%Y", "month"),
+    ("%m/%d/%Y %H:%M", "at"),
+    ("%d.%m.%Y %H:%M", "at"),
+    ("%a, %d %b %Y %H:%M:%S %z", "at"),
+];
 
 /// The name speaks of time.
 pub fn is_time_name(name: &str) -> bool {
@@ -46,7 +76,7 @@ pub fn is_time_name(name: &str) -> bool {
 /// The one form of all values, which are not empty.
 pub fn form_of(name: &str, values: &[&str]) -> Option<TimeForm> {
     let all = |test: fn(&str) -> bool| values.iter().all(|value| test(value.trim()));
-    let found = |grain, form, needs_zone| Some(TimeForm { grain, form, needs_zone });
+    let found = |grain, form, needs_zone| Some(TimeForm::new(grain, form, needs_zone));
     if all(|text| shaped(text, "dddd-dd-dd")) {
         return found("date", "iso", false);
     }
@@ -68,15 +98,31 @@ pub fn form_of(name: &str, values: &[&str]) -> Option<TimeForm> {
         }
         return found("at", "iso", !all(has_zone));
     }
+    if let Some((pattern, grain)) = PATTERNS.iter().find(|(pattern, _)| all_read(values, pattern)) {
+        return found(grain, pattern, *grain == "at" && !pattern.contains("%z"));
+    }
     if !is_time_name(name) {
         return None;
     }
     if all(|text| shaped(text, "dddd") && (1500..2200).contains(&number(text))) {
         return found("year", "iso", false);
     }
+    if all(|text| shaped(text, "dddd.d") && text.ends_with(".0") && (1500..2200).contains(&number(&text[..4]))) {
+        return found("year", "iso", false);
+    }
+    if all(|text| shaped(text, "dddddd") && is_month(text)) {
+        return found("month", "%Y%m", false);
+    }
     if all(|text| {
-        shaped(text, "dddddddd") && (1..=12).contains(&number(&text[4..6])) && (1..=31).contains(&number(&text[6..]))
+        shaped(text, "dddddddddd")
+            && text > "19"
+            && is_month(text)
+            && is_day(text)
+            && (0..24).contains(&number(&text[8..]))
     }) {
+        return found("at", "%Y%m%d%H", true);
+    }
+    if all(|text| shaped(text, "dddddddd") && is_month(text) && is_day(text)) {
         return found("date", "%Y%m%d", false);
     }
     if all(|text| text.len() >= 12 && (100_000_000_000..5_000_000_000_000).contains(&number(text))) {
@@ -114,7 +160,7 @@ pub fn rank(name: &str) -> usize {
 }
 
 /// `d` is a digit, any other character itself.
-fn shaped(text: &str, shape: &str) -> bool {
+pub fn shaped(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
         && text
             .bytes()
@@ -124,6 +170,28 @@ fn shaped(text: &str, shape: &str) -> bool {
 
 fn number(text: &str) -> i64 {
     text.parse().unwrap_or(-1)
+}
+
+/// Digits that begin with a year and a month.
+fn is_month(text: &str) -> bool {
+    (1500..2200).contains(&number(&text[..4])) && (1..=12).contains(&number(&text[4..6]))
+}
+
+fn is_day(text: &str) -> bool {
+    (1..=31).contains(&number(&text[6..8]))
+}
+
+/// A pattern must read every value, and every value must look like a time: it has digits and something else.
+fn all_read(values: &[&str], pattern: &str) -> bool {
+    values.iter().all(|value| {
+        let value = value.trim();
+        let has_long_year = value.split(|next: char| !next.is_ascii_digit()).any(|part| part.len() == 4);
+        value.len() >= 5
+            && has_long_year == pattern.contains("%Y")
+            && value.bytes().any(|byte| byte.is_ascii_digit())
+            && value.parse::<f64>().is_err()
+            && read_pattern(value, pattern).is_ok()
+    })
 }
 
 fn is_instant(text: &str) -> bool {
@@ -156,9 +224,18 @@ mod tests {
             ("time", "1704093009476", Some(("at", "epoch_ms", false))),
             ("updated", "1704093009", Some(("at", "epoch_s", false))),
             ("record_date", "20240131", Some(("date", "%Y%m%d", false))),
+            ("time", "2015100115", Some(("at", "%Y%m%d%H", true))),
+            ("yyyymm month", "202401", Some(("month", "%Y%m", false))),
+            ("timePeriodStart time", "2021.0", Some(("year", "iso", false))),
+            ("d", "1/22/20", Some(("date", "%m/%d/%y", false))),
+            ("d", "31.12.2024", Some(("date", "%d.%m.%Y", false))),
+            ("d", "Jan-24", Some(("month", "%b-%y", false))),
+            ("d", "Mon, 15 Jan 2024 10:00:00 +0100", Some(("at", "%a, %d %b %Y %H:%M:%S %z", false))),
             ("name", "Berlin", None),
+            ("v", "12.5", None),
         ] {
-            let found = form_of(name, &[value]).map(|form| (form.grain, form.form, form.needs_zone));
+            let found = form_of(name, &[value]);
+            let found = found.as_ref().map(|form| (form.grain, &*form.form, form.needs_zone));
             assert_eq!(found, expected, "{name} {value}");
         }
         assert!(is_period(&["M01", "M13"]) && !is_period(&["01"]));

@@ -2,10 +2,12 @@
 
 use url::Url;
 
-use super::Seen;
+use super::ask::Asked;
 use super::columns::{Fields, Kind, Proposed, Zone};
-use super::paging::Guess;
+use super::form::Form;
+use super::lines::Lines;
 use super::shape::{Shape, path_text};
+use super::{Packing, Seen};
 use crate::profiles::path::Origin;
 use crate::profiles::write_yaml::scalar;
 
@@ -13,7 +15,7 @@ use crate::profiles::write_yaml::scalar;
 const UNKNOWN_URL: &str = "https://example.invalid/";
 const MAX_LEFT_OUT: usize = 30;
 
-pub fn profile(seen: &Seen<'_>, shape: &Shape, fields: &Fields, paging: Option<&Guess>) -> String {
+pub fn profile(seen: &Seen<'_>, form: &Form, shape: &Shape, fields: &Fields, asked: &Asked) -> String {
     let mut out = String::from(
         "# Proposed by `chartly profile new` from one answer. Check the names, the key and the times, then try it:\n\
          # chartly profile preview FILE\n",
@@ -24,8 +26,9 @@ pub fn profile(seen: &Seen<'_>, shape: &Shape, fields: &Fields, paging: Option<&
         "id: {}\nversion: 0.1.0\ndescription: What it is, who publishes it, under which terms.\n",
         scalar(&id)
     ));
-    source(url.as_ref(), paging, &mut out);
-    rows(shape, fields, &mut out);
+    source(url.as_ref(), asked, &mut out);
+    written(form, &seen.packing, &mut out);
+    rows(form, shape, fields, &mut out);
     if !fields.conditions.is_empty() {
         let conditions: Vec<String> = fields.conditions.iter().map(|text| quoted(text)).collect();
         out.push_str(&format!("where: [{}]\n", conditions.join(", ")));
@@ -80,7 +83,7 @@ fn is_secret(name: &str) -> bool {
         .contains(&name.to_lowercase().as_str())
 }
 
-fn source(url: Option<&Url>, paging: Option<&Guess>, out: &mut String) {
+fn source(url: Option<&Url>, asked: &Asked, out: &mut String) {
     let mut bare = url.cloned();
     let pairs: Vec<(String, String)> = url
         .map(|address| address.query_pairs().map(|(name, value)| (name.into(), value.into())).collect())
@@ -98,9 +101,19 @@ fn source(url: Option<&Url>, paging: Option<&Guess>, out: &mut String) {
         out.push_str("  # The address that gives this answer.\n");
     }
     out.push_str(&format!("  url: {}\n", quoted_url(&bare)));
-    let taken = |name: &str| paging.is_some_and(|guess| guess.taken.iter().any(|own| own == name));
-    let plain: Vec<&(String, String)> = pairs.iter().filter(|(name, _)| !taken(name) && !is_secret(name)).collect();
-    query(&plain, out);
+    let plain: Vec<&(String, String)> =
+        pairs.iter().filter(|(name, _)| !asked.is_taken(name) && !is_secret(name)).collect();
+    query(&plain, asked, out);
+    if let Some(sets) = asked.for_each() {
+        out.push_str(&format!("  # The request is made once for each set.\n  for_each: {sets}\n"));
+    }
+    if let Some(span) = &asked.span {
+        out.push_str(&format!(
+            "  # One window, as asked. For more: `to: now`, and a step that the source gives at once.\n\
+             \x20 window: {}\n",
+            span.yaml
+        ));
+    }
     if let Some((name, _)) = pairs.iter().find(|(name, _)| is_secret(name)) {
         out.push_str(&format!(
             "  # The value stays out of the profile: set CHARTLY_SECRET_SOURCE_KEY where the drone runs.\n\
@@ -108,7 +121,7 @@ fn source(url: Option<&Url>, paging: Option<&Guess>, out: &mut String) {
             scalar(name)
         ));
     }
-    if let Some(guess) = paging {
+    if let Some(guess) = &asked.paging {
         out.push_str(&format!("  # {}.\n  paging: {}\n", guess.comment, guess.yaml));
     }
 }
@@ -118,7 +131,7 @@ fn quoted_url(url: &str) -> String {
 }
 
 /// A parameter that is there twice becomes a list.
-fn query(pairs: &[&(String, String)], out: &mut String) {
+fn query(pairs: &[&(String, String)], asked: &Asked, out: &mut String) {
     if pairs.is_empty() {
         return;
     }
@@ -131,43 +144,106 @@ fn query(pairs: &[&(String, String)], out: &mut String) {
         seen.push(name);
         let braces = |text: &str| quoted(&text.replace('{', "{{").replace('}', "}}"));
         let values: Vec<String> = pairs.iter().filter(|(own, _)| own == name).map(|(_, value)| braces(value)).collect();
-        let value = if let [one] = values.as_slice() { one.clone() } else { format!("[{}]", values.join(", ")) };
+        let value = match (asked.template(name), values.as_slice()) {
+            (Some(template), _) => quoted(&template),
+            (None, [one]) => one.clone(),
+            (None, _) => format!("[{}]", values.join(", ")),
+        };
         out.push_str(&format!("    {}: {value}\n", scalar(name)));
     }
 }
 
-fn rows(shape: &Shape, fields: &Fields, out: &mut String) {
-    let under = |steps: &[super::shape::Step]| {
-        if steps.is_empty() { String::new() } else { format!("under: {}", quoted(&path_text(steps, Origin::Document))) }
+/// How the bytes are written.
+fn written(form: &Form, packing: &Packing, out: &mut String) {
+    match packing {
+        Packing::Nothing => {}
+        Packing::Gzip => out.push_str("  compression: gzip\n"),
+        Packing::Zip(name) => out.push_str(&format!("  archive: {{zip: {}}}\n", quoted(name))),
+    }
+    match form {
+        Form::Json => {}
+        Form::Ndjson => out.push_str("  format: ndjson\n"),
+        Form::Xml => out.push_str("  format: xml\n"),
+        Form::Lines(lines) => cells(lines, out),
+    }
+}
+
+fn cells(lines: &Lines, out: &mut String) {
+    let mut parts = Vec::new();
+    let word = if lines.delimiter.is_some() { "csv" } else { "columns" };
+    if let Some(mark) = lines.delimiter.filter(|mark| *mark != ',') {
+        parts.push(format!("delimiter: {}", quoted(&mark.to_string())));
+    }
+    if lines.skip > 0 {
+        parts.push(format!("skip_lines: {}", lines.skip));
+    }
+    if let Some(mark) = lines.comment {
+        parts.push(format!("comment: {}", quoted(&mark.to_string())));
+    }
+    if !lines.names.is_empty() {
+        out.push_str("  # The columns have no names in the answer: give them some.\n");
+        parts.push(format!("header: [{}]", lines.names.join(", ")));
+    }
+    if lines.after_header > 0 {
+        parts.push(format!("after_header: {}", lines.after_header));
+    }
+    out.push_str(&format!("  format: {word}\n"));
+    if !parts.is_empty() {
+        out.push_str(&format!("  {word}: {{{}}}\n", parts.join(", ")));
+    }
+}
+
+/// Parts of `rows`, on one line each.
+fn rows(form: &Form, shape: &Shape, fields: &Fields, out: &mut String) {
+    let mut parts = match (form, shape) {
+        (Form::Lines(_), _) => Vec::new(),
+        // Every line is a row.
+        (Form::Ndjson, Shape::Each(steps)) if steps.len() == 1 => Vec::new(),
+        _ => found(shape, fields, out),
     };
-    match shape {
-        Shape::Each(_) if fields.steps.len() == 1 && !fields.steps[0].entries => {
-            out.push_str(&format!("rows: {{each: {}}}\n", quoted(&fields.steps[0].path)));
-        }
-        Shape::Each(_) => {
-            out.push_str("rows:\n  each:\n");
-            for step in &fields.steps {
-                let kind = if step.entries { "entries" } else { "path" };
-                out.push_str(&format!("    - {{as: {}, {kind}: {}}}\n", scalar(&step.name), quoted(&step.path)));
-            }
-        }
-        Shape::Table(steps) => {
-            let under = under(steps);
-            let comma = if under.is_empty() { "" } else { ", " };
-            out.push_str(&format!("rows: {{table: {{{under}{comma}header: first}}}}\n"));
-        }
-        Shape::Cells(steps, width) => {
-            let under = under(steps);
-            let comma = if under.is_empty() { "" } else { ", " };
-            let names: Vec<String> = (0..*width).map(|index| format!("c{index}")).collect();
-            out.push_str("# The columns have no names in the answer: give them some.\n");
-            out.push_str(&format!("rows: {{table: {{{under}{comma}names: [{}]}}}}\n", names.join(", ")));
-        }
-        Shape::Zip(steps) => out.push_str(&format!("rows: {{zip: {{{}}}}}\n", under(steps))),
-        Shape::Single(steps) => {
-            out.push_str(&format!("rows: {{single: {}}}\n", quoted(&path_text(steps, Origin::Document))));
+    if let Some(wide) = &fields.wide {
+        let key = if wide.key == "key" { String::new() } else { format!(", key: {}", wide.key) };
+        parts.push(format!("unpivot: {{columns: {}{key}, value: {}}}", wide.columns, wide.value));
+    }
+    match parts.as_slice() {
+        [] => {}
+        [one] if !one.contains('\n') => out.push_str(&format!("rows: {{{one}}}\n")),
+        _ => {
+            out.push_str("rows:\n");
+            parts.iter().for_each(|part| out.push_str(&format!("  {part}\n")));
         }
     }
+}
+
+fn found(shape: &Shape, fields: &Fields, out: &mut String) -> Vec<String> {
+    let path = |steps: &[super::shape::Step]| quoted(&path_text(steps, Origin::Document));
+    let under = |steps: &[super::shape::Step], then: &str| match (steps.is_empty(), then.is_empty()) {
+        (true, _) => then.to_owned(),
+        (false, true) => format!("under: {}", path(steps)),
+        (false, false) => format!("under: {}, {then}", path(steps)),
+    };
+    vec![match shape {
+        Shape::Each(_) if fields.steps.len() == 1 && !fields.steps[0].entries => {
+            format!("each: {}", quoted(&fields.steps[0].path))
+        }
+        Shape::Each(_) => {
+            let step = |step: &super::sheet::NamedStep| {
+                let kind = if step.entries { "entries" } else { "path" };
+                format!("\n    - {{as: {}, {kind}: {}}}", scalar(&step.name), quoted(&step.path))
+            };
+            format!("each:{}", fields.steps.iter().map(step).collect::<String>())
+        }
+        Shape::Table(steps) => format!("table: {{{}}}", under(steps, "header: first")),
+        Shape::Cells(steps, width) => {
+            let names: Vec<String> = (0..*width).map(|index| format!("c{index}")).collect();
+            out.push_str("# The columns have no names in the answer: give them some.\n");
+            format!("table: {{{}}}", under(steps, &format!("names: [{}]", names.join(", "))))
+        }
+        Shape::Zip(steps) => format!("zip: {{{}}}", under(steps, "")),
+        Shape::Single(steps) => format!("single: {}", path(steps)),
+        Shape::Cube(cube) if cube.under.is_empty() => format!("cube: {}", cube.form),
+        Shape::Cube(cube) => format!("cube: {{form: {}, {}}}", cube.form, under(&cube.under, "")),
+    }]
 }
 
 fn group(half: &str, fields: &[Proposed], out: &mut String) {
@@ -183,13 +259,18 @@ fn group(half: &str, fields: &[Proposed], out: &mut String) {
 
 fn value(field: &Proposed) -> String {
     // A template's braces are its own; in a list of paths braces are letters.
-    let is_template = field.from.starts_with('{') && field.from.contains("}{");
-    let source = match field.from.contains(['{', '}']) && !is_template {
+    let source = match field.from.contains(['{', '}']) && !field.is_template {
         true => format!("first_of: [{}]", quoted(&field.from)),
         false => format!("from: {}", quoted(&field.from)),
     };
+    let source = match field.extract {
+        Some(part) => format!("{source}, extract: {}", quoted(part)),
+        None => source,
+    };
+    let source = if field.has_comma { format!("{source}, decimal: comma") } else { source };
     match &field.kind {
         Kind::Dim | Kind::Measure => format!("{{{source}}}"),
+        Kind::Fixed(text) => format!("{{const: {}}}", quoted(text)),
         Kind::Time { form, zone } => {
             let zone = match zone {
                 Zone::Unsaid => String::new(),
@@ -197,7 +278,11 @@ fn value(field: &Proposed) -> String {
                 Zone::Offset(path) => format!(", offset: {}", quoted(path)),
             };
             let grain = if field.name == "time.start" { format!(", grain: {}", form.grain) } else { String::new() };
-            format!("{{{source}, time: {{in: {}{grain}{zone}}}}}", quoted(form.form))
+            // What every time is read as needs no word.
+            if form.form == "iso" && zone.is_empty() && grain.is_empty() {
+                return format!("{{{source}}}");
+            }
+            format!("{{{source}, time: {{in: {}{grain}{zone}}}}}", quoted(&form.form))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Storing batches: each waits for the writer, which stores all that wait in one transaction.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Postgres;
@@ -39,7 +40,7 @@ impl Postgres {
         if self.counters.closed.load(Relaxed) {
             return Err(StoreError::Closed);
         }
-        let posted = Posted::new(tenant, batch, now_ms);
+        let posted = Posted::new(tenant, batch, Arc::default(), now_ms);
         let bytes = posted.bytes_held();
         let receipt = self.queue.submit(bytes, |caller| Waiting { posted, outcome: None, caller }).await?;
         self.counters.count_batch(&receipt);

@@ -103,6 +103,7 @@ fn read(row: &PgRow, found: &mut Found) -> Result<(), StoreError> {
         inserted: count(row.try_get("b_inserted")?)?,
         known: count(row.try_get("b_known")?)?,
         rejected: count(row.try_get("b_rejected")?)?,
+        revised: 0,
     };
     found.earlier = Some(Earlier { digest, outcome });
     Ok(())

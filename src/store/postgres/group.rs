@@ -87,7 +87,7 @@ async fn write(
         let (posted, found) = (&group[index].posted, &found[index]);
         let Placed { rows, inserted } = placed;
         let outcome = posted.outcome(inserted)?;
-        let step = runs.take(posted, found, outcome, rows)?;
+        let step = runs.take(posted, found, outcome, &rows)?;
         books.enter(posted, found, outcome, &step);
         books.outcomes.insert(index, outcome);
     }

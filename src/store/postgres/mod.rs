@@ -12,11 +12,10 @@ mod drones;
 mod error;
 mod finding;
 mod group;
+mod history;
 mod ledger;
 mod names;
 mod placing;
-#[cfg(test)]
-mod plans;
 mod profiles;
 mod records;
 mod reports;

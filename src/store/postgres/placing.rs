@@ -21,7 +21,7 @@ const INSERT: &str = "
     SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[])
     ON CONFLICT (profile, key) DO NOTHING";
 
-pub(super) const FIND_KEYS: &str = "
+const FIND_KEYS: &str = "
     SELECT w.place, r.id FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS w (profile, key, place)
     JOIN records r ON r.profile = w.profile AND r.key = w.key";
 

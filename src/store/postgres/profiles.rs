@@ -28,7 +28,7 @@ macro_rules! select_profiles {
 
 const CURRENT: &str = select_profiles!("v.yaml", "v.id = p.version AND p.profile_id = $2");
 const OF_DIGEST: &str = select_profiles!("v.yaml", "p.profile_id = $2 AND v.digest = $3");
-pub(super) const PAGE: &str = select_profiles!(
+const PAGE: &str = select_profiles!(
     "NULL AS yaml",
     "v.id = p.version AND p.profile_id > $2 AND ($3::boolean IS NULL OR $3 = (v.enabled AND NOT p.paused))
      ORDER BY p.profile_id LIMIT $4"

@@ -5,7 +5,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row, query};
 
 use super::Postgres;
-use crate::protocol::aggregator::{RecordFilter, RecordRow};
+use super::history::not_kept;
+use crate::protocol::aggregator::{RecordFilter, RecordRow, Versions};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
 use crate::store::pager::Pager;
@@ -14,7 +15,7 @@ use crate::store::sightings::Shown;
 use crate::store::tenants::Tenant;
 
 /// Binds: profile, id to go on after, rows. The number 16 is `PLACE_BITS`.
-pub(super) const RECORDS_OF_PROFILE: &str = "
+const RECORDS_OF_PROFILE: &str = "
     SELECT r.id, r.body, b.received_ms, d.name, p.profile_id FROM
         (SELECT id, profile, body FROM records WHERE profile = $1 AND id > $2 ORDER BY id LIMIT $3) r
     JOIN batches b ON b.id = r.id >> 16 JOIN runs u ON u.id = b.run JOIN names d ON d.id = u.drone
@@ -28,6 +29,9 @@ impl Postgres {
         filter: &RecordFilter,
         page: &PageRequest,
     ) -> Result<Page<RecordRow>, StoreError> {
+        if matches!(filter.versions, Versions::AsOf(_)) {
+            return Err(not_kept("as_of"));
+        }
         let profile = match &filter.profile_id {
             Some(id) if filter.run_id.is_none() => self.profile_row(tenant, id).await?,
             _ => return self.sightings(tenant, filter, page, Shown::Records).await,

@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 use crate::store::pager::Pager;
 use crate::store::tenants::Tenant;
 
-pub(super) const PAGE: &str =
+const PAGE: &str =
     "SELECT id, report_id, created_ms, spec FROM reports WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 
 impl Postgres {

@@ -23,14 +23,14 @@ macro_rules! select_batches {
     };
 }
 
-pub(super) const BATCHES_FROM: &str = select_batches!("SELECT * FROM batches WHERE id >= $1 ORDER BY id LIMIT $2");
-pub(super) const BATCHES_OF_PROFILE: &str =
+const BATCHES_FROM: &str = select_batches!("SELECT * FROM batches WHERE id >= $1 ORDER BY id LIMIT $2");
+const BATCHES_OF_PROFILE: &str =
     select_batches!("SELECT * FROM batches WHERE profile = $3 AND id >= $1 ORDER BY id LIMIT $2");
-pub(super) const BATCHES_OF_RUN: &str =
+const BATCHES_OF_RUN: &str =
     select_batches!("SELECT * FROM batches WHERE run = $3 AND id >= $1 ORDER BY id LIMIT $2");
 
 /// Binds: profile, ids. The number 16 is `PLACE_BITS`.
-pub(super) const RECORDS_BY_ID: &str = "
+const RECORDS_BY_ID: &str = "
     SELECT r.id, r.body, b.received_ms FROM records r JOIN batches b ON b.id = r.id >> 16
     WHERE r.profile = $1 AND r.id = ANY($2)";
 

@@ -24,9 +24,9 @@ macro_rules! select_runs {
 }
 
 const ONE_RUN: &str = select_runs!("SELECT * FROM runs WHERE tenant_id = $1 AND run_id = $2", "");
-pub(super) const RUNS: &str =
+const RUNS: &str =
     select_runs!("SELECT * FROM runs WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3", "ORDER BY r.id DESC");
-pub(super) const RUNS_OF_PROFILE: &str =
+const RUNS_OF_PROFILE: &str =
     select_runs!("SELECT * FROM runs WHERE profile = $1 AND id < $2 ORDER BY id DESC LIMIT $3", "ORDER BY r.id DESC");
 
 impl Postgres {

@@ -99,7 +99,7 @@ impl Runs {
         posted: &Posted,
         found: &Found,
         outcome: Outcome,
-        rows: Vec<i64>,
+        rows: &[i64],
     ) -> Result<Step, StoreError> {
         let at = self.by_id.get(&(posted.tenant, posted.batch.run_id.clone())).copied();
         let at = at.ok_or_else(|| StoreError::Engine("a batch has no run".into()))?;

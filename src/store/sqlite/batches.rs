@@ -1,19 +1,23 @@
 //! Storing a batch, exactly once: find out whether it was stored before, put the records that are new, keep the fact
 //! that the run saw them all, bring the run and the counters up to date. One transaction around all of it.
 
+use std::sync::Arc;
+
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
 use super::job::{Bench, Write};
-use super::ledger::{Entry, RecordSet, first_seen};
+use super::ledger::{Entry, RecordSet, Sightings};
 use super::names::intern;
 use super::placing::{Placed, Placing};
+use super::revising::{Revised, Revising};
 use super::runs::read_run;
 use crate::domain::ids::ProfileId;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
+use crate::store::observed::Observed;
 use crate::store::posted::Posted;
 use crate::store::rows::stored;
 use crate::store::run_facts::{Outcome, StoredRun};
@@ -26,7 +30,7 @@ impl Sqlite {
         batch: Batch,
         now_ms: i64,
     ) -> Result<Receipt, StoreError> {
-        let receipt = self.write(Posted::new(tenant, batch, now_ms)).await?;
+        let receipt = self.write(Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?;
         self.counters.count_batch(&receipt);
         Ok(receipt)
     }
@@ -41,17 +45,23 @@ struct Found {
     next_run: i64,
     next_batch: i64,
     next_set: i64,
+    next_record: i64,
+    /// Start of the profile's latest run, in Unix milliseconds.
+    latest_ms: Option<i64>,
+    keyed_by: Option<String>,
 }
 
 const FIND: &str = "
     SELECT p.id AS of_profile, r.profile AS owner, b.digest, b.inserted AS b_inserted, b.known AS b_known,
-        b.rejected AS b_rejected, r.*,
+        b.rejected AS b_rejected, b.revised AS b_revised, p.keyed_by, c.seen_ms AS latest_ms, r.*,
         (SELECT id FROM names WHERE tenant_id = p.tenant_id AND name = ?) AS drone_row,
         (SELECT id FROM names WHERE tenant_id = p.tenant_id AND name = ?) AS version_row,
         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0) + 1 AS next_run,
         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'batches'), 0) + 1 AS next_batch,
-        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record_sets'), 0) + 1 AS next_set
+        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record_sets'), 0) + 1 AS next_set,
+        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'records'), 0) + 1 AS next_record
     FROM profiles p
+    LEFT JOIN counters c ON c.profile = p.id
     LEFT JOIN runs r ON r.tenant_id = p.tenant_id AND r.run_id = ?
     LEFT JOIN batches b ON b.run = r.id AND b.batch_key = ?
     WHERE p.tenant_id = ? AND p.profile_id = ? AND p.deleted_ms IS NULL";
@@ -77,6 +87,14 @@ impl Write for Posted {
     }
 }
 
+impl Found {
+    /// Whether a batch of a run that began then comes after all that is stored of its profile.
+    fn is_latest(&self, seen_ms: i64) -> bool {
+        let goes_on = self.run.is_some();
+        self.latest_ms.is_none_or(|latest_ms| seen_ms > latest_ms || (seen_ms == latest_ms && goes_on))
+    }
+}
+
 impl Posted {
     /// Profile, run, an earlier copy of the batch and the rows to come, in one question.
     async fn find(&self, db: &mut SqliteConnection) -> Result<SqliteRow, StoreError> {
@@ -98,6 +116,7 @@ impl Posted {
             inserted: row.try_get("b_inserted")?,
             known: row.try_get("b_known")?,
             rejected: row.try_get("b_rejected")?,
+            revised: row.try_get("b_revised")?,
         };
         Ok(Some(self.receipt(outcome, true)))
     }
@@ -122,34 +141,46 @@ impl Posted {
             next_run: row.try_get("next_run")?,
             next_batch: row.try_get("next_batch")?,
             next_set: row.try_get("next_set")?,
+            next_record: row.try_get("next_record")?,
+            latest_ms: row.try_get("latest_ms")?,
+            keyed_by: row.try_get("keyed_by")?,
         })
     }
 
     async fn store(&self, bench: &mut Bench<'_>, found: Found) -> Result<Receipt, StoreError> {
-        let profile = found.profile;
-        let placed = self.place(bench, profile, found.next_batch).await?;
-        let outcome = self.outcome(placed.inserted)?;
+        let observed = self.observed_by(found.keyed_by.as_deref());
+        let placed = self.place(bench, &found, &observed).await?;
+        let mut outcome = self.outcome(placed.inserted)?;
         let state_before = found.run.as_ref().map(|run| run.facts.state);
-        let (batch, next_run, next_set) = (found.next_batch, found.next_run, found.next_set);
-        let run = self.advance(bench.db, found, outcome).await?;
-        let run_row = run.row.unwrap_or(next_run);
-        let is_last = run.facts.state.is_final();
-        let seen = first_seen(bench, run_row, run.facts.batches, placed.rows, is_last).await?;
-        let set = RecordSet::of(bench.db, &seen, placed.inserted > 0).await?;
-        let (key, digest, now_ms) = (&self.key[..], &self.digest[..], self.now_ms);
-        let seen = seen.len();
-        let (tenant, run_id) = (self.tenant, &self.batch.run_id);
+        let mut run = self.advance(bench.db, &found, outcome).await?;
+        let run_row = run.row.unwrap_or(found.next_run);
+        let seen_ms = run.facts.started_ms.min(self.now_ms);
+        let sightings = Sightings::take(bench, run_row, run.facts.batches, &placed.rows).await?;
+        let revised = if observed.is_empty() {
+            Revised::default()
+        } else {
+            let rows = &placed.rows[..];
+            let (profile, batch, next_record) = (found.profile, found.next_batch, found.next_record);
+            let seen = &sightings.seen;
+            let revising = Revising { db: bench.db, profile, batch, seen_ms, rows, next_record, seen };
+            if found.is_latest(seen_ms) { revising.in_order().await? } else { revising.late().await? }
+        };
+        outcome.revised = revised.observations;
+        run.facts.revised += i64::from(revised.observations);
+        let fresh = sightings.keep(bench, run_row, &run.facts);
         let entry = Entry {
-            batch,
-            key,
-            digest,
+            batch: found.next_batch,
+            key: &self.key,
+            digest: &self.digest,
             outcome,
-            now_ms,
-            set,
-            next_set,
-            seen,
-            tenant,
-            run_id,
+            now_ms: self.now_ms,
+            set: RecordSet::of(bench.db, &fresh, placed.inserted > 0).await?,
+            next_set: found.next_set,
+            seen: fresh.len(),
+            seen_ms,
+            replaced: revised.replaced,
+            tenant: self.tenant,
+            run_id: &self.batch.run_id,
             run: &run,
             run_row,
             state_before,
@@ -158,14 +189,15 @@ impl Posted {
         Ok(self.receipt(outcome, false))
     }
 
-    async fn place(&self, bench: &mut Bench<'_>, profile: i64, batch: i64) -> Result<Placed, StoreError> {
+    async fn place(&self, bench: &mut Bench<'_>, found: &Found, observed: &Observed) -> Result<Placed, StoreError> {
+        let profile = found.profile;
         if self.distinct.is_empty() {
             return Ok(Placed { rows: Vec::new(), inserted: 0 });
         }
         if let Some(rows) = bench.memory.rows_of(profile, self.content, self.distinct.len()) {
             return Ok(Placed { rows, inserted: 0 });
         }
-        let placing = Placing::new(&self.batch.records, &self.distinct, profile, batch);
+        let placing = Placing::new(&self.batch.records, &self.distinct, observed, profile, found.next_batch);
         let placed = placing.place(bench.db, bench.memory.expects_known(profile)).await?;
         bench.memory.remember(profile, placed.inserted * 2 < self.distinct.len());
         bench.memory.keep_rows(profile, self.content, &placed.rows);
@@ -176,19 +208,18 @@ impl Posted {
     async fn advance(
         &self,
         db: &mut SqliteConnection,
-        found: Found,
+        found: &Found,
         outcome: Outcome,
     ) -> Result<StoredRun, StoreError> {
-        let Found { profile, run, drone, version, .. } = found;
-        let mut run = match (run, drone) {
-            (Some(run), _) => run,
-            (None, Some(drone)) => self.begin_run(profile, drone),
-            (None, None) => self.begin_run(profile, intern(db, self.tenant, self.batch.drone_id.as_str()).await?),
+        let mut run = match (&found.run, found.drone) {
+            (Some(run), _) => run.clone(),
+            (None, Some(drone)) => self.begin_run(found.profile, drone),
+            (None, None) => self.begin_run(found.profile, intern(db, self.tenant, self.batch.drone_id.as_str()).await?),
         };
         run.facts.take(&self.batch, outcome, self.now_ms);
         // The first report that names the profile's version settles it.
         if let (None, Some(text)) = (run.profile_digest, self.version()) {
-            run.profile_digest = Some(match version {
+            run.profile_digest = Some(match found.version {
                 Some(row) => row,
                 None => intern(db, self.tenant, text).await?,
             });

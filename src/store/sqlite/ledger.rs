@@ -13,7 +13,7 @@ use crate::protocol::batch::MAX_RECORDS;
 use crate::store::error::StoreError;
 use crate::store::id_set::IdSet;
 use crate::store::record_set::pack;
-use crate::store::run_facts::{Outcome, StoredRun, state_changes};
+use crate::store::run_facts::{Outcome, RunFacts, StoredRun, state_changes};
 use crate::store::tenants::Tenant;
 
 /// A set of records: in the database already, or to be written.
@@ -23,26 +23,34 @@ pub(super) enum RecordSet {
     New { digest: [u8; 16], packed: Vec<u8> },
 }
 
-/// The rows that a run sees for the first time with this batch: a run sees a record once. `batches` counts the run's
-/// batches, this one included.
-pub(super) async fn first_seen(
-    bench: &mut Bench<'_>,
-    run: i64,
-    batches: i64,
-    rows: Vec<i64>,
-    is_last: bool,
-) -> Result<Vec<i64>, StoreError> {
-    let mut seen = match bench.memory.take_run(run, batches - 1) {
-        Some(seen) => seen,
-        None if batches == 1 => IdSet::default(),
-        None => seen_before(bench.db, run).await?,
-    };
-    let fresh = seen.unseen(rows);
-    if !is_last {
+/// What a run sees with one batch: a run sees a record once.
+pub(super) struct Sightings {
+    /// Rows that the run had not seen before.
+    fresh: Vec<i64>,
+    /// All that it saw, the batch included.
+    pub(super) seen: IdSet,
+}
+
+impl Sightings {
+    /// `batches` counts the run's batches, this one included.
+    pub(super) async fn take(bench: &mut Bench<'_>, run: i64, batches: i64, rows: &[i64]) -> Result<Self, StoreError> {
+        let mut seen = match bench.memory.take_run(run, batches - 1) {
+            Some(seen) => seen,
+            None if batches == 1 => IdSet::default(),
+            None => seen_before(bench.db, run).await?,
+        };
+        let fresh = seen.unseen(rows);
         seen.extend(&fresh);
-        bench.memory.keep_run(run, batches, seen);
+        Ok(Self { fresh, seen })
     }
-    Ok(fresh)
+
+    /// Remembers the run, if more of it will come, and gives the fresh rows.
+    pub(super) fn keep(self, bench: &mut Bench<'_>, run: i64, facts: &RunFacts) -> Vec<i64> {
+        if !facts.state.is_final() {
+            bench.memory.keep_run(run, facts.batches, self.seen);
+        }
+        self.fresh
+    }
 }
 
 async fn seen_before(db: &mut SqliteConnection, run: i64) -> Result<IdSet, StoreError> {
@@ -84,6 +92,10 @@ pub(super) struct Entry<'a> {
     pub(super) next_set: i64,
     /// Records in the set.
     pub(super) seen: usize,
+    /// Start of the run, in Unix milliseconds.
+    pub(super) seen_ms: i64,
+    /// By how much the number of replaced records grew.
+    pub(super) replaced: i64,
     pub(super) tenant: Tenant,
     pub(super) run_id: &'a RunId,
     pub(super) run: &'a StoredRun,
@@ -97,18 +109,20 @@ macro_rules! entry {
     ($($set:literal)?) => {
         concat!($($set,)? "
     INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms, finished_ms,
-        received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error, revised)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET profile_digest = excluded.profile_digest, state = excluded.state,
         started_ms = excluded.started_ms, finished_ms = excluded.finished_ms, received_ms = excluded.received_ms,
         batches = excluded.batches, inserted = excluded.inserted, known = excluded.known,
         rejected = excluded.rejected, requests = excluded.requests, bytes = excluded.bytes, rows = excluded.rows,
-        dropped = excluded.dropped, error = excluded.error;
-    INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+        dropped = excluded.dropped, error = excluded.error, revised = excluded.revised;
+    INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms,
+        revised)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
     UPDATE counters SET records = records + ?, results = results + ?, running = running + ?,
         succeeded = succeeded + ?, unchanged = unchanged + ?, partial = partial + ?, failed = failed + ?,
-        last_run = ?, last_received_ms = max(coalesce(last_received_ms, ?), ?) WHERE profile = ?")
+        last_run = ?, last_received_ms = max(coalesce(last_received_ms, ?), ?), replaced = replaced + ?,
+        seen_ms = max(coalesce(seen_ms, ?), ?) WHERE profile = ?")
     };
 }
 
@@ -126,15 +140,16 @@ impl Entry<'_> {
             }
         };
         let profile = self.run.profile;
-        let Outcome { inserted, known, rejected } = self.outcome;
+        let Outcome { inserted, known, rejected, revised } = self.outcome;
         let query = bind_run(self.run, query, self.run_row, self.tenant, self.run_id);
         let query = query.bind(self.batch).bind(profile).bind(self.run_row);
         let query = query.bind(self.key).bind(self.digest).bind(inserted).bind(known).bind(rejected);
-        let query = query.bind(set).bind(self.now_ms).bind(inserted).bind(self.seen as i64);
+        let query = query.bind(set).bind(self.now_ms).bind(revised).bind(inserted).bind(self.seen as i64);
         let query = state_changes(self.state_before, self.run.facts.state)
             .into_iter()
             .fold(query, |query, change| query.bind(change));
-        let query = query.bind(self.run_row).bind(self.now_ms).bind(self.now_ms).bind(profile);
+        let query = query.bind(self.run_row).bind(self.now_ms).bind(self.now_ms).bind(self.replaced);
+        let query = query.bind(self.seen_ms).bind(self.seen_ms).bind(profile);
         query.execute(db).await?;
         Ok(())
     }

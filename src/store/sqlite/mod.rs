@@ -5,7 +5,9 @@ mod batches;
 mod checkpoint;
 mod drones;
 mod error;
+mod history;
 mod job;
+mod late;
 mod ledger;
 mod names;
 mod open;
@@ -14,10 +16,13 @@ mod placing;
 mod plans;
 mod profiles;
 mod records;
+mod rekey;
 mod reports;
 mod results;
+mod revising;
 mod runs;
 mod scan;
+mod standing;
 mod summary;
 mod tenants;
 mod texts;
@@ -39,6 +44,7 @@ use self::job::{Job, Pending, Write};
 use self::transactor::FileWriter;
 use self::turn::Turnstile;
 use super::error::StoreError;
+use super::keys::Keys;
 use super::lock::FileLock;
 use super::memory::Memory;
 use super::queue::Queue;
@@ -56,6 +62,7 @@ pub(super) struct Sqlite {
     queue: Queue<Job>,
     readers: SqlitePool,
     tenants: Tenants,
+    keys: Arc<Keys>,
     counters: Arc<Counters>,
     reins: Reins,
     max_reports: u32,
@@ -85,7 +92,7 @@ impl Sqlite {
         })?;
         let readers = open::reader_pool(file, settings);
         let tenants = Tenants::default();
-        Ok(Self { queue, readers, tenants, counters, reins, max_reports: settings.max_reports })
+        Ok(Self { queue, readers, tenants, keys: Arc::default(), counters, reins, max_reports: settings.max_reports })
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {

@@ -10,6 +10,7 @@ use sqlx::{Arguments, Row, SqlStr};
 use super::texts::INSERT_RECORDS;
 use crate::domain::batch::Records;
 use crate::store::error::StoreError;
+use crate::store::observed::Observed;
 
 /// No row has this id.
 const ABSENT: i64 = 0;
@@ -27,6 +28,7 @@ pub(super) struct Placing<'a> {
     records: &'a Records,
     /// Indices of the records, each key once.
     distinct: &'a [usize],
+    observed: &'a Observed,
     profile: i64,
     batch: i64,
     /// The row of each distinct record, in their order.
@@ -48,8 +50,14 @@ struct Insert<'p> {
 }
 
 impl<'a> Placing<'a> {
-    pub(super) fn new(records: &'a Records, distinct: &'a [usize], profile: i64, batch: i64) -> Self {
-        Self { records, distinct, profile, batch, rows: vec![ABSENT; distinct.len()], inserted: 0 }
+    pub(super) fn new(
+        records: &'a Records,
+        distinct: &'a [usize],
+        observed: &'a Observed,
+        profile: i64,
+        batch: i64,
+    ) -> Self {
+        Self { records, distinct, observed, profile, batch, rows: vec![ABSENT; distinct.len()], inserted: 0 }
     }
 
     /// Puts what is new.
@@ -89,7 +97,7 @@ impl<'a> Placing<'a> {
         let (places, further) = rest.split_at(size);
         *rest = further;
         let mut arguments = SqliteArguments::default();
-        arguments.reserve(size * 4, 0);
+        arguments.reserve(size * 5, 0);
         for &place in places {
             let body = std::str::from_utf8(self.records.text(self.distinct[place]));
             let body = body.map_err(|error| StoreError::Engine(format!("a record is not UTF-8: {error}")))?;
@@ -102,7 +110,8 @@ impl<'a> Placing<'a> {
         arguments.add(self.profile)?;
         arguments.add(self.key(place).to_vec())?;
         arguments.add(self.batch)?;
-        arguments.add(Arc::<str>::from(body))
+        arguments.add(Arc::<str>::from(body))?;
+        arguments.add(self.observed.at(place).map(|observation| observation.to_vec()))
     }
 
     fn key(&self, place: usize) -> [u8; KEY_BYTES] {

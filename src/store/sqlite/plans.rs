@@ -3,7 +3,7 @@
 
 use sqlx::{Row, SqlSafeStr, SqlStr};
 
-use super::{Sqlite, placing, profiles, records, reports, results, runs, scan};
+use super::{Sqlite, late, placing, profiles, records, reports, results, revising, runs, scan};
 use crate::store::settings::StoreSettings;
 
 async fn plan(store: &Sqlite, statement: &'static str) -> String {
@@ -18,9 +18,27 @@ async fn lists_go_by_index_and_sort_nothing() {
     let file = folder.path().join("results.db");
     let store = Sqlite::open(&file, &StoreSettings::new(&file)).await.unwrap();
     for (statement, way) in [
-        (records::RECORDS, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"),
-        (records::RECORDS_OF_PROFILE, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
-        (scan::RECORDS_OF_PROFILE, "SEARCH records USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (records::LATEST, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"),
+        (records::LATEST_OF_PROFILE, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (records::ALL, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"),
+        (records::ALL_OF_PROFILE, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (records::AS_OF, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"),
+        (records::AS_OF_OF_PROFILE, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (
+            records::AS_OF,
+            "SEARCH v USING INDEX sqlite_autoindex_revisions_1 (profile=? AND observation=? AND seen_ms<?)",
+        ),
+        (scan::LATEST, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (scan::AS_OF, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (revising::ANY_REPLACED, "SEARCH records USING INDEX records_replaced (profile=?)"),
+        (revising::CHANGED, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
+        (
+            revising::CHANGED,
+            "SEARCH s USING COVERING INDEX records_standing (profile=? AND observation=? AND replaced=?)",
+        ),
+        (revising::MAY_CHANGE, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
+        (late::SEEN_SINCE, "SEARCH u USING COVERING INDEX runs_by_start (profile=? AND started_ms>?)"),
+        (late::SEEN_SINCE, "SEARCH b USING INDEX batches_of_run (run=?)"),
         (results::BATCHES_FROM, "SEARCH b USING INTEGER PRIMARY KEY (rowid>?)"),
         (results::BATCHES_OF_PROFILE, "SEARCH b USING INDEX batches_of_profile (profile=? AND rowid>?)"),
         (results::BATCHES_OF_RUN, "SEARCH b USING INDEX batches_of_run (run=? AND rowid>?)"),

@@ -39,7 +39,7 @@ pub(super) fn bind_run<'q>(
     let query = query.bind(run.drone).bind(run.profile_digest).bind(state_number(facts.state));
     let query = query.bind(facts.started_ms).bind(facts.finished_ms).bind(facts.received_ms).bind(facts.batches);
     let query = query.bind(facts.inserted).bind(facts.known).bind(facts.rejected).bind(facts.requests);
-    query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref())
+    query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref()).bind(facts.revised)
 }
 
 macro_rules! select_runs {

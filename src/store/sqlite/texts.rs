@@ -27,9 +27,11 @@ impl Sized {
     }
 }
 
-/// Binds for each row: profile, key, batch, body.
-pub(super) static INSERT_RECORDS: LazyLock<Sized> =
-    LazyLock::new(|| Sized::new("INSERT OR IGNORE INTO records (profile, key, batch, body) VALUES ", "(?,?,?,?)", ""));
+/// Binds for each row: profile, key, batch, body, observation.
+pub(super) static INSERT_RECORDS: LazyLock<Sized> = LazyLock::new(|| {
+    let head = "INSERT OR IGNORE INTO records (profile, key, batch, body, observation) VALUES ";
+    Sized::new(head, "(?,?,?,?,?)", "")
+});
 
 #[cfg(test)]
 mod tests {
@@ -41,7 +43,7 @@ mod tests {
             let (mut left, mut statements) = (rows, 0);
             while left > 0 {
                 let (taken, text) = INSERT_RECORDS.for_rows(left);
-                assert_eq!(text.as_str().matches("(?,?,?,?)").count(), taken);
+                assert_eq!(text.as_str().matches("(?,?,?,?,?)").count(), taken);
                 left -= taken;
                 statements += 1;
             }

@@ -6,10 +6,12 @@ use sqlx::sqlite::SqliteConnection;
 use super::Sqlite;
 use super::job::{Bench, Write};
 use super::profiles::current;
+use super::rekey::rekey;
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode};
 use crate::store::error::StoreError;
+use crate::store::observed::key_text;
 use crate::store::rows::origin_text;
 use crate::store::tenants::Tenant;
 use crate::store::types::NewVersion;
@@ -86,8 +88,9 @@ impl Write for Put {
         let db = &mut *bench.db;
         let id = &self.version.id;
         let standing = self.judge(db).await?;
-        if standing.as_ref().and_then(|standing| standing.current) == Some(self.version.digest) {
+        if let Some(standing) = standing.as_ref().filter(|standing| standing.current == Some(self.version.digest)) {
             self.note_origin(db).await?;
+            rekey(db, standing.row).await?;
             return current(db, self.tenant, id).await;
         }
         let row = match standing {
@@ -99,6 +102,7 @@ impl Write for Put {
         let text = "UPDATE profiles SET version = ?, updated_ms = ?,
             paused = CASE WHEN deleted_ms IS NULL THEN paused ELSE 0 END, deleted_ms = NULL WHERE id = ?";
         sqlx::query(text).bind(version).bind(self.now_ms).bind(row).execute(&mut *db).await?;
+        rekey(db, row).await?;
         bump(db, self.tenant).await?;
         current(db, self.tenant, id).await
     }
@@ -135,25 +139,32 @@ impl Put {
     /// The version's row; one that was put before only takes a new turn.
     async fn keep_version(&self, db: &mut SqliteConnection, profile: i64) -> Result<i64, StoreError> {
         let text = "INSERT INTO profile_versions
-                (profile, digest, name, version, yaml, enabled, origin, path, created_ms, turn)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
+                (profile, digest, name, version, yaml, key_dims, enabled, origin, path, created_ms, turn)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
                 (SELECT coalesce(max(turn), 0) + 1 FROM profile_versions WHERE profile = ?))
             ON CONFLICT (profile, digest) DO UPDATE
-                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path
+                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path, key_dims = excluded.key_dims
             RETURNING id";
         let new = &self.version;
         let query = sqlx::query(text).bind(profile).bind(&new.digest.as_bytes()[..]).bind(&new.name);
-        let query = query.bind(&new.version).bind(&new.yaml).bind(new.enabled).bind(origin_text(new.origin));
+        let query = query
+            .bind(&new.version)
+            .bind(&new.yaml)
+            .bind(key_text(&new.key))
+            .bind(new.enabled)
+            .bind(origin_text(new.origin));
         let query = query.bind(new.path.as_deref()).bind(self.now_ms).bind(profile);
         Ok(query.fetch_one(db).await?.try_get(0)?)
     }
 
-    /// The same text again, perhaps from another file: no new version, no change.
+    /// The same text again, perhaps from another file, or put by a release that did not keep the key: no new version.
     async fn note_origin(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let text = "UPDATE profile_versions SET origin = ?, path = ? WHERE digest = ? AND profile =
-            (SELECT id FROM profiles WHERE tenant_id = ? AND profile_id = ?) AND (origin <> ? OR path IS NOT ?)";
+        let text = "UPDATE profile_versions SET origin = ?, path = ?, key_dims = ? WHERE digest = ? AND profile =
+            (SELECT id FROM profiles WHERE tenant_id = ? AND profile_id = ?)
+            AND (origin <> ? OR path IS NOT ? OR key_dims IS NULL)";
         let (origin, path) = (origin_text(self.version.origin), self.version.path.as_deref());
-        let query = sqlx::query(text).bind(origin).bind(path).bind(&self.version.digest.as_bytes()[..]);
+        let query = sqlx::query(text).bind(origin).bind(path).bind(key_text(&self.version.key));
+        let query = query.bind(&self.version.digest.as_bytes()[..]);
         let query = query.bind(self.tenant.0).bind(self.version.id.as_str()).bind(origin).bind(path);
         query.execute(db).await?;
         Ok(())
@@ -216,9 +227,11 @@ impl Write for RollBack {
             return Ok(now);
         }
         let version = self.find(db).await?;
-        let text = "UPDATE profiles SET version = ?, updated_ms = ? WHERE tenant_id = ? AND profile_id = ?";
+        let text =
+            "UPDATE profiles SET version = ?, updated_ms = ? WHERE tenant_id = ? AND profile_id = ? RETURNING id";
         let query = sqlx::query(text).bind(version).bind(self.now_ms).bind(self.tenant.0).bind(self.id.as_str());
-        query.execute(&mut *db).await?;
+        let row: i64 = query.fetch_one(&mut *db).await?.try_get(0)?;
+        rekey(db, row).await?;
         bump(db, self.tenant).await?;
         current(db, self.tenant, &self.id).await
     }

@@ -12,6 +12,7 @@ area!(
     runs::show_summary,
     records::list_results,
     records::list_records,
+    records::record_history,
     runs::list_runs,
     runs::show_run,
 );

@@ -44,4 +44,7 @@ pub(super) struct RecordRowShape {
     pub run_id: Option<String>,
     pub drone_id: Option<String>,
     pub seen_ms: Option<i64>,
+    /// Of a version in a history: it stood from this time on, and up to the other, where it stands no more.
+    pub from_ms: Option<i64>,
+    pub until_ms: Option<i64>,
 }

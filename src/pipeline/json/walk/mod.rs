@@ -2,11 +2,17 @@
 //! are put off until the parent is read; nothing else is read twice.
 
 mod columns;
+mod layout;
+#[cfg(test)]
+mod layout_tests;
+mod rows;
 
 use super::cell::Cell;
 use super::scan::{JsonError, MAX_DEPTH, Scanner, Text, Token};
 use super::strings::unescape;
-use crate::profiles::plan::{Keys, Level, LevelKind, NodeId, Places, ShapeNode, Slot};
+use layout::Layout;
+pub use rows::accepted;
+use crate::profiles::plan::{Level, LevelKind, NodeId, Places, ShapeNode, Slot};
 
 /// Why an answer cannot be read along the mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +109,8 @@ pub struct Walker<'a, 'p: 'a> {
     outer_rows: u64,
     /// Cells of a table's row that become rows of their own, the next one at the end.
     wide: Vec<(Cell<'a>, Cell<'a>)>,
+    /// How the last row of the innermost list was written.
+    layout: Layout<'a>,
 }
 
 impl<'a, 'p> Walker<'a, 'p> {
@@ -120,6 +128,7 @@ impl<'a, 'p> Walker<'a, 'p> {
             started: false,
             outer_rows: 0,
             wide: Vec::new(),
+            layout: Layout::new(),
         }
     }
 
@@ -157,13 +166,14 @@ impl<'a, 'p> Walker<'a, 'p> {
         match kind {
             Kind::Object { .. } => self.object(cells)?,
             Kind::Array { node } => self.array(node, cells)?,
-            Kind::Rows { level } => self.rows(level, cells)?,
+            Kind::Rows { level } => return self.rows(level, cells),
             Kind::Table { level } => return self.table_row(level, cells),
             Kind::Zip { level } => return self.zip_row(level, cells),
             Kind::Element { level } => {
                 if !self.take_deferred(Some(level))? {
                     self.frames.pop();
-                    return Ok(usize::from(level) + 1 == self.places.levels.len());
+                    self.layout.end(&self.scanner);
+                    return Ok(self.is_innermost(level));
                 }
             }
             Kind::Return { offset } => {
@@ -204,6 +214,11 @@ impl<'a, 'p> Walker<'a, 'p> {
         &self.places.shape.nodes[id as usize]
     }
 
+    /// Whether the elements of a level are the rows.
+    fn is_innermost(&self, level: u16) -> bool {
+        usize::from(level) + 1 == self.places.levels.len()
+    }
+
     fn level(&self, level: u16) -> &'p Level {
         &self.places.levels[usize::from(level)]
     }
@@ -215,28 +230,37 @@ impl<'a, 'p> Walker<'a, 'p> {
     /// Reads the value at a wanted place.
     fn enter(&mut self, id: NodeId, cells: &mut [Cell<'a>]) -> Result<()> {
         let node = self.node(id);
+        self.scanner.skip_space();
+        let start = self.scanner.offset();
         let token = self.scanner.value()?;
         if let Some(level) = node.level {
             return self.enter_level(id, level, token, cells);
         }
-        match token {
-            Token::Object if !node.members.is_empty() => self.push(Kind::Object { node: id, seen: 0, expect: 0 }),
-            Token::Array if !node.elements.is_empty() => self.push(Kind::Array { node: id }),
+        let value = match token {
+            Token::Object if !node.members.is_empty() => {
+                return self.push(Kind::Object { node: id, seen: 0, expect: 0 });
+            }
+            Token::Array if !node.elements.is_empty() => return self.push(Kind::Array { node: id }),
             Token::Object | Token::Array => {
-                let start = self.scanner.offset() - 1;
                 self.scanner.skip_rest(token == Token::Object)?;
-                if let Some(slot) = node.slot {
-                    cells[usize::from(slot)] = Cell::Tree(self.scanner.since(start));
-                }
-                Ok(())
+                Cell::Tree(self.scanner.since(start))
             }
-            scalar => {
-                if let Some(slot) = node.slot {
-                    cells[usize::from(slot)] = cell(scalar);
-                }
-                Ok(())
-            }
+            scalar => cell(scalar),
+        };
+        if let Some(slot) = node.slot {
+            cells[usize::from(slot)] = value;
         }
+        self.layout.value(&self.scanner, start, Some(node));
+        Ok(())
+    }
+
+    /// Passes over a value that is not wanted.
+    fn pass_over(&mut self) -> Result<()> {
+        self.scanner.skip_space();
+        let start = self.scanner.offset();
+        self.scanner.skip_value()?;
+        self.layout.value(&self.scanner, start, None);
+        Ok(())
     }
 
     /// Reads the value that holds rows.
@@ -354,7 +378,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         let Some(key) = self.scanner.next_key(*first)? else { return self.close(id, cells) };
         *first = false;
         let members = &self.places.shape.nodes[id as usize].members;
-        let Some(at) = member(members, key, *expect)? else { return Ok(self.scanner.skip_value()?) };
+        let Some(at) = member(members, key, *expect)? else { return self.pass_over() };
         *expect = at + 1;
         let bit = 1_u64.checked_shl(u32::try_from(at).unwrap_or(64)).unwrap_or(0);
         if *seen & bit != 0 {
@@ -370,6 +394,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         if let Some(slot) = self.node(id).slot {
             cells[usize::from(slot)] = Cell::Tree(self.scanner.since(frame.start));
+            self.layout.forget();
         }
         Ok(())
     }
@@ -385,64 +410,8 @@ impl<'a, 'p> Walker<'a, 'p> {
         let elements = &self.places.shape.nodes[id as usize].elements;
         match elements.iter().find(|(number, _)| *number == index) {
             Some((_, child)) => self.enter(*child, cells),
-            None => Ok(self.scanner.skip_value()?),
+            None => self.pass_over(),
         }
-    }
-
-    /// Goes to the next element of a level.
-    fn rows(&mut self, level: u16, cells: &mut [Cell<'a>]) -> Result<()> {
-        let plan = &self.places.levels[usize::from(level)];
-        let Some(top) = self.frames.last_mut() else { return Ok(()) };
-        let first = std::mem::replace(&mut top.first, false);
-        let more = match &plan.kind {
-            LevelKind::Entries { key, keys } => match self.next_entry(first, keys)? {
-                Some(text) => {
-                    clear(&plan.slots, cells);
-                    if let Some(slot) = key {
-                        cells[usize::from(*slot)] = text;
-                    }
-                    true
-                }
-                None => false,
-            },
-            _ => {
-                clear(&plan.slots, cells);
-                self.scanner.next_element(first)?
-            }
-        };
-        if !more {
-            self.frames.pop();
-            return Ok(());
-        }
-        self.outer_rows += u64::from(level == 0);
-        self.push(Kind::Element { level })?;
-        self.enter(plan.element, cells)
-    }
-
-    /// The key of the next member that makes a row.
-    fn next_entry(&mut self, first: bool, keys: &'p Keys) -> Result<Option<Cell<'a>>> {
-        let mut first = first;
-        while let Some(key) = self.scanner.next_key(first)? {
-            if let Some(cell) = accepted(keys, key.into()) {
-                return Ok(Some(cell));
-            }
-            first = false;
-            self.scanner.skip_value()?;
-        }
-        Ok(None)
-    }
-}
-
-/// What stands for a name that makes a row; `None` where it makes none.
-pub fn accepted<'a, 'p: 'a>(keys: &'p Keys, name: Cell<'a>) -> Option<Cell<'a>> {
-    match keys {
-        Keys::All => Some(name),
-        Keys::Named(named) => {
-            let text = name.text()?;
-            let at = named.binary_search_by(|(column, _)| (**column).cmp(&text)).ok()?;
-            Some(Cell::Text(&named[at].1))
-        }
-        Keys::Matching(pattern) => pattern.is_match(&name.text()?).then_some(name),
     }
 }
 
