@@ -6,5 +6,5 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     chartly::clients::install_crypto();
-    chartly::cli::drone::run(chartly::cli::drone::Cli::parse())
+    chartly::cli::drone::run(&chartly::cli::drone::Cli::parse())
 }

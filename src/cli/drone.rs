@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::{config_dir, on_actix, settings};
+use super::{config_dir, layers, on_actix, tell_notes};
+use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
-use crate::node::{StandaloneDrone, StartError};
+use crate::node::{PULSE_LIMIT, StandaloneDrone, StartError, check_settings, pulse_age, take_slot};
+use crate::settings::{DroneSettings, Format, Overrides, Problem};
 use crate::telemetry;
 
 /// The edge worker: fetches the sources that the control plane assigns, and posts the records back.
@@ -17,28 +19,49 @@ use crate::telemetry;
 #[command(
     name = "chartly-drone",
     version,
-    after_help = "Exit codes: 0 stopped in order; 70 supervision gave up, start again; 74 data folder or spool; \
-                  78 settings; 1 anything else."
+    after_help = "Every flag is also a setting (CHARTLY__DRONE__…); CONTROL_PLANE, DRONE_ID, REGISTRY_API_KEY and \
+                  PROCESS_INTERVAL are understood too.\n\n\
+                  Exit codes: 0 stopped in order; 70 supervision gave up, start again; 74 data folder or spool; \
+                  76 the control plane is of another release or another program; 77 it does not take our key; \
+                  78 settings; 2 flags; 1 anything else."
 )]
 pub struct Cli {
     /// URL of the gateway.
-    #[arg(long, env = "CONTROL_PLANE", value_parser = gateway)]
-    control_plane: String,
+    #[arg(long)]
+    control_plane: Option<String>,
     /// This drone's id; made once and kept in the data folder when absent.
-    #[arg(long, env = "DRONE_ID")]
-    id: Option<DroneId>,
+    #[arg(long)]
+    id: Option<String>,
     /// Labels, such as region=eu; may be given several times.
-    #[arg(long = "label", value_parser = label)]
-    labels: Vec<(String, String)>,
-    /// Folder for the spool. No two drones share one.
-    #[arg(long, default_value = "drone-data")]
-    data_dir: PathBuf,
+    #[arg(long = "label")]
+    labels: Vec<String>,
+    /// Folder for the spool [default: drone-data]. No two drones share one.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Several drones share the folder; each takes the first free one of its subfolders 1, 2, …
+    #[arg(long)]
+    share_data_dir: bool,
+    /// No profile runs more often than this, such as 5m, whatever it says itself.
+    #[arg(long, value_parser = interval)]
+    min_interval: Option<u64>,
     /// Private addresses or networks that sources may be at, such as 192.168.7.0/24; may be given several times.
     #[arg(long)]
     allow_private: Vec<String>,
     /// Sends requests for a host elsewhere, such as api.example.org=http://127.0.0.1:8799/example; several times.
     #[arg(long)]
     rewrite: Vec<String>,
+    /// Folder with the settings' overlays, such as prod.yaml for CHARTLY_ENV=prod.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Prints every setting with where it came from, and ends.
+    #[arg(long)]
+    print_config: bool,
+    /// Tells all problems of the settings at once, and ends.
+    #[arg(long)]
+    check_config: bool,
+    /// Asks whether the drone of this data folder is alive: 0 yes, 1 no. For health checks of containers.
+    #[arg(long)]
+    health: bool,
     /// Logs as JSON lines instead of text.
     #[arg(long, env = "CHARTLY_LOG_JSON")]
     log_json: bool,
@@ -47,23 +70,13 @@ pub struct Cli {
     log: String,
 }
 
-fn gateway(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text).map_err(|error| format!("{error}; expected http(s)://host:port"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err("expected http(s)://host:port".into());
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-        return Err("only scheme, host, port and path; the key goes into REGISTRY_API_KEY".into());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
+fn interval(text: &str) -> Result<u64, String> {
+    let expected = "expected a time such as 30s, 5m or 1h30m";
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| expected)?;
+    u64::try_from(duration.as_millis()).map_err(|_| expected.to_owned())
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected key=value, such as region=eu")?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     let code = start(cli).unwrap_or_else(|error| {
         eprintln!("chartly-drone: {error}");
         error.exit_code()
@@ -71,34 +84,106 @@ pub fn run(cli: Cli) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn start(cli: Cli) -> Result<u8, StartError> {
+fn start(cli: &Cli) -> Result<u8, StartError> {
+    let folder = cli.config.clone().unwrap_or_else(config_dir);
+    let loaded = layers(&folder, overrides(cli))?;
+    tell_notes(&loaded);
+    check_settings(&loaded.settings)?;
+    if cli.print_config {
+        print!("{}", loaded.shown(Format::Yaml));
+        return Ok(0);
+    }
+    let settings = loaded.settings;
+    let labels = labels(&settings.drone.labels)?;
+    let given_id = given_id(&settings.drone)?;
+    if cli.check_config {
+        println!("the settings are good");
+        return Ok(0);
+    }
+    let data_dir = settings.drone.data_dir.clone();
+    if cli.health {
+        return Ok(health(&data_dir));
+    }
+    let control_plane = settings.drone.control_plane.clone().ok_or_else(|| {
+        invalid("a drone needs the gateway's URL: --control-plane http://gateway:8090, or CONTROL_PLANE")
+    })?;
     telemetry::init(cli.log_json, &cli.log).map_err(|error| StartError::Other(error.to_string()))?;
-    let mut settings = settings(&config_dir(), Vec::new())?;
-    settings.drone.allow_private.extend(cli.allow_private);
-    settings.drone.rewrite.extend(cli.rewrite);
-    let failed = |error: io::Error| StartError::DataFolder { path: cli.data_dir.clone(), error };
-    std::fs::create_dir_all(&cli.data_dir).map_err(failed)?;
-    let drone_id = match cli.id {
+    // Held until the end: no other drone takes the same folder.
+    let (data_dir, _slot) = if settings.drone.share_data_dir { take_slot(&data_dir)? } else { (data_dir, None) };
+    let failed = |error: io::Error| StartError::DataFolder { path: data_dir.clone(), error };
+    std::fs::create_dir_all(&data_dir).map_err(failed)?;
+    let drone_id = match given_id {
         Some(id) => id,
-        None => kept_id(&cli.data_dir).map_err(failed)?,
+        None => kept_id(&data_dir).map_err(failed)?,
     };
-    let labels: BTreeMap<_, _> = cli.labels.into_iter().collect();
     on_actix(async move {
-        let drone = StandaloneDrone::start(settings, drone_id, labels, &cli.control_plane, &cli.data_dir).await?;
+        let control_plane = control_plane.trim_end_matches('/');
+        let drone = StandaloneDrone::start(settings, drone_id, labels, control_plane, &data_dir).await?;
         Ok(drone.run().await)
     })
+}
+
+fn overrides(cli: &Cli) -> Overrides {
+    let list = |items: &[String]| (!items.is_empty()).then(|| items.join(","));
+    let mut all: Overrides = Vec::new();
+    all.extend(cli.control_plane.clone().map(|value| ("drone.control_plane", value)));
+    all.extend(cli.id.clone().map(|value| ("drone.id", value)));
+    all.extend(list(&cli.labels).map(|value| ("drone.labels", value)));
+    all.extend(cli.data_dir.as_ref().map(|path| ("drone.data_dir", path.to_string_lossy().into_owned())));
+    all.extend(cli.share_data_dir.then(|| ("drone.share_data_dir", "true".to_owned())));
+    all.extend(cli.min_interval.map(|value| ("drone.min_interval_ms", value.to_string())));
+    all.extend(list(&cli.allow_private).map(|value| ("drone.allow_private", value)));
+    all.extend(list(&cli.rewrite).map(|value| ("drone.rewrite", value)));
+    all
+}
+
+fn invalid(text: impl Into<String>) -> StartError {
+    StartError::Settings(Problem::new(text).into())
+}
+
+fn labels(all: &[String]) -> Result<Labels, StartError> {
+    let read = |text: &String| {
+        let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+        let (key, value) =
+            pair.ok_or_else(|| invalid(format!("drone.labels has {text:?}; expected key=value, such as region=eu")))?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    all.iter().map(read).collect::<Result<BTreeMap<_, _>, _>>()
+}
+
+fn given_id(settings: &DroneSettings) -> Result<Option<DroneId>, StartError> {
+    let parse = |id: &String| DroneId::parse(id).map_err(|error| invalid(format!("drone.id is {id:?}; {error}")));
+    settings.id.as_ref().map(parse).transpose()
+}
+
+/// Whether the drone of this folder was alive a moment ago.
+fn health(data_dir: &Path) -> u8 {
+    match pulse_age(data_dir) {
+        Some(age) if age <= PULSE_LIMIT => {
+            println!("the drone is alive");
+            0
+        }
+        Some(age) => {
+            eprintln!("the drone has given no sign of life for {} s", age.as_secs());
+            1
+        }
+        None => {
+            eprintln!("no drone has run on {}", data_dir.display());
+            1
+        }
+    }
 }
 
 /// The id in the data folder, made on the first start.
 fn kept_id(data_dir: &Path) -> io::Result<DroneId> {
     let file = data_dir.join("drone-id");
-    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()));
+    let broken = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()));
     match std::fs::read_to_string(&file) {
-        Ok(text) => DroneId::parse(text.trim()).map_err(invalid),
+        Ok(text) => DroneId::parse(text.trim()).map_err(broken),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let id = format!("drone-{}", uuid::Uuid::new_v4().simple());
             std::fs::write(&file, &id)?;
-            DroneId::parse(&id).map_err(invalid)
+            DroneId::parse(&id).map_err(broken)
         }
         Err(error) => Err(error),
     }

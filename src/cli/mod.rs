@@ -1,18 +1,21 @@
 //! The operator's program: one file for each verb. Data goes to stdout, everything else to stderr.
 
+mod config;
 mod demo;
 pub mod drone;
+mod health;
 mod profile;
 mod serve;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::node::StartError;
-use crate::settings::{Overrides, Settings, SettingsError, load};
+use crate::settings::{Loaded, Overrides, Settings, SettingsError, read};
 use crate::telemetry;
 
 /// HTTP data sources as joinable, deduplicated records: one YAML profile per source, no code.
@@ -35,6 +38,10 @@ enum Verb {
     Serve(serve::Args),
     /// Shows the whole system on throw-away data and a bundled sample source, without internet.
     Demo(demo::Args),
+    /// Shows and checks the settings of `serve`, all layers together.
+    Config(config::Args),
+    /// Asks a running node whether it is ready: 0 yes, 1 no. For health checks of containers and scripts.
+    Health(health::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -43,6 +50,8 @@ enum Verb {
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.verb {
         Verb::Profile(args) => return profile::run(&args),
+        Verb::Config(args) => config::run(args),
+        Verb::Health(args) => health::run(args),
         Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
         Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),
     };
@@ -66,9 +75,21 @@ fn with_logs(
 }
 
 /// Settings from all layers, with these flags on top.
+fn layers(folder: &Path, overrides: Overrides) -> Result<Loaded, SettingsError> {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let variables: HashMap<String, String> = std::env::vars_os().map(|(key, value)| (text(key), text(value))).collect();
+    read(folder, &variables, overrides)
+}
+
+/// The same, where only the values matter; what there is to note goes to stderr.
 fn settings(folder: &Path, overrides: Overrides) -> Result<Settings, SettingsError> {
-    let variables: HashMap<String, String> = std::env::vars().collect();
-    load(folder, &variables, overrides)
+    let loaded = layers(folder, overrides)?;
+    tell_notes(&loaded);
+    Ok(loaded.settings)
+}
+
+fn tell_notes(loaded: &Loaded) {
+    loaded.notes.iter().for_each(|note| eprintln!("note: {note}"));
 }
 
 /// Where `<CHARTLY_ENV>.yaml` lies.

@@ -8,7 +8,8 @@ use crate::node::{Node, StartError};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 stopped in order; 69 the port cannot be had; 70 supervision gave up, start again; \
-                        74 data folder or store; 78 settings; 1 anything else."
+                  74 data folder or store; 76 a service of another release or another program; 77 a service does not \
+                  take our key; 78 settings; 2 flags; 1 anything else. docs/deployment.md says what to do."
 )]
 pub struct Args {
     /// Roles to run: all, or a list such as gateway,registry.
@@ -35,8 +36,7 @@ pub struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<u8, StartError> {
-    let folder = args.config.clone().unwrap_or_else(config_dir);
-    let settings = settings(&folder, overrides(args))?;
+    let settings = settings(&args.folder(), overrides(args))?;
     on_actix(async move {
         let node = Node::start(settings).await?;
         eprintln!("chartly listens on {}", node.url());
@@ -47,7 +47,14 @@ pub(super) fn run(args: Args) -> Result<u8, StartError> {
     })
 }
 
-fn overrides(args: Args) -> Vec<(&'static str, String)> {
+impl Args {
+    /// Where the overlays lie.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(config_dir)
+    }
+}
+
+pub(super) fn overrides(args: Args) -> Vec<(&'static str, String)> {
     let path = |path: PathBuf| path.to_string_lossy().into_owned();
     let mut all = Vec::new();
     all.extend(args.roles.map(|value| ("node.roles", value)));

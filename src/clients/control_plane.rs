@@ -6,9 +6,10 @@ use std::time::Duration;
 use awc::http::Method;
 use bytes::Bytes;
 use secrecy::SecretString;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use super::greeting::{Unfit, away};
 use super::peer::{Peer, decode, fault_in};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId};
@@ -19,6 +20,16 @@ use crate::protocol::fault::{Code, Fault};
 const DEADLINE: Duration = Duration::from_secs(15);
 /// A batch waits for a commit, at worst behind a checkpoint.
 const BATCH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A first look must not hold up the start.
+const GREETING_DEADLINE: Duration = Duration::from_secs(3);
+
+/// What matters of `GET /health` here.
+#[derive(Deserialize)]
+struct Health {
+    version: String,
+    protocol: u32,
+}
 
 /// The gateway's public API, for a drone.
 #[derive(Clone, Debug)]
@@ -36,6 +47,26 @@ impl ControlPlane {
 
     pub fn url(&self) -> &str {
         self.peer.base()
+    }
+
+    /// Whether this is a gateway that we can work for. Changes nothing there.
+    pub async fn greet(&self, drone: &DroneId) -> Result<(), Unfit> {
+        let url = self.url().to_owned();
+        let reply = self.peer.send(Method::GET, "/health", &[], Bytes::new(), GREETING_DEADLINE).await;
+        let reply = reply.map_err(|fault| away(&fault))?;
+        if reply.status.is_server_error() {
+            return Err(Unfit::Away(format!("{url} answers with status {}", reply.status.as_u16())));
+        }
+        let health: Health = serde_json::from_slice(&reply.body)
+            .map_err(|_| Unfit::Stranger { url: url.clone(), what: format!("status {}", reply.status.as_u16()) })?;
+        self.peer.judge(health.protocol, &health.version)?;
+        let beat = serde_json::json!({"drone_id": drone});
+        match self.post::<_, BeatReply>("/api/drones/heartbeat", &beat).await {
+            Err(fault) if matches!(fault.code, Code::Unauthenticated | Code::Forbidden) => Err(Unfit::Key { url }),
+            Err(fault) if fault.code == Code::NotFound => Err(Unfit::Stranger { url, what: "no gateway there".into() }),
+            Err(fault) => Err(Unfit::Away(fault.detail)),
+            Ok(_) => Ok(()),
+        }
     }
 
     pub async fn register(&self, hello: &DroneHello) -> Result<Registered, Fault> {

@@ -3,6 +3,7 @@
 //! (`protocol::call`), so one method serves them all.
 
 mod control_plane;
+mod greeting;
 mod peer;
 mod tls;
 
@@ -13,6 +14,7 @@ use crate::protocol::fault::{Code, Fault};
 use crate::runtime::{AskError, Handle};
 
 pub use control_plane::{ControlPlane, Fetched};
+pub use greeting::Unfit;
 pub use peer::Peer;
 pub use tls::{client_config, install_crypto};
 

@@ -7,12 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::Actor;
-use actix_web::http::Method;
-use bytes::Bytes;
 use futures_util::future::join_all;
 
 use crate::actors::{Clients, Events};
-use crate::clients::{Client, Peer};
+use crate::clients::{Client, Peer, Unfit};
 use crate::runtime::{OnGiveUp, Periodic, Place, Root};
 use crate::settings::Role;
 
@@ -73,6 +71,15 @@ impl Elsewhere {
         }
     }
 
+    /// Looks once at those that answer already: one that answers and can never be worked with is the error. Those that
+    /// are not there yet will come.
+    pub async fn greet(&self, is_elsewhere: impl Fn(Role) -> bool) -> Result<(), Unfit> {
+        let looked_for = self.roles.iter().filter(|remote| is_elsewhere(remote.role));
+        let outcomes = join_all(looked_for.map(|remote| remote.peer.greet(remote.role.as_str(), LOOK_TIMEOUT))).await;
+        let hopeless = outcomes.into_iter().filter_map(Result::err).find(|unfit| !matches!(unfit, Unfit::Away(_)));
+        hopeless.map_or(Ok(()), Err)
+    }
+
     /// Those that did not answer at the last look.
     pub fn away(&self) -> Vec<Away> {
         let away = self.roles.iter().filter_map(|remote| {
@@ -108,12 +115,8 @@ impl Elsewhere {
 
 impl RemoteRole {
     async fn look(&self) {
-        let answer = self.peer.send(Method::GET, "/health", &[], Bytes::new(), LOOK_TIMEOUT).await;
-        let now = match answer {
-            Ok(reply) if reply.status.is_success() => None,
-            Ok(reply) => Some(format!("{} answers with status {}", self.peer.base(), reply.status.as_u16())),
-            Err(fault) => Some(fault.detail),
-        };
+        let answer = self.peer.greet(self.role.as_str(), LOOK_TIMEOUT).await;
+        let now = answer.err().map(|unfit| unfit.to_string());
         let before = std::mem::replace(&mut *self.away.lock().unwrap_or_else(PoisonError::into_inner), now.clone());
         match (before, now) {
             (None, Some(reason)) => tracing::warn!(role = %self.role, reason, "a role is away"),

@@ -11,6 +11,7 @@ use super::metrics::{self, Totals};
 use super::node::{NodeView, Phase};
 use super::problem::HttpError;
 use crate::protocol::fault::{Code, Fault};
+use crate::protocol::hello::PROTOCOL;
 use crate::runtime::{Kind, State};
 
 area!(show_health, show_ready, show_metrics);
@@ -21,6 +22,8 @@ struct Health {
     status: &'static str,
     phase: Phase,
     version: &'static str,
+    /// The form of messages that it speaks; releases that share none cannot work together.
+    protocol: u32,
     uptime_s: u64,
     parts: Vec<Part>,
     /// Roles that run elsewhere and do not answer.
@@ -55,6 +58,7 @@ async fn show_health(node: web::Data<NodeView>) -> impl Responder {
         status: if is_well { "ok" } else { "degraded" },
         phase: node.phase(),
         version: node.version,
+        protocol: PROTOCOL,
         uptime_s: node.started.elapsed().as_secs(),
         parts: parts.collect(),
         away,

@@ -12,10 +12,12 @@ use super::routes::live::stream;
 use crate::actors::{Aggregator, Clients, Coordinator, Registry, Reporter};
 use crate::clients::Client;
 use crate::protocol::call::Call;
+use crate::protocol::hello::{HELLO_ROUTE, Hello};
 use crate::protocol::{aggregator, coordinator, registry, reporter};
 
-/// Serves every role that `clients` knows to be local, and what they tell.
-pub(super) fn routes(config: &mut ServiceConfig, clients: &Clients, own: &Live) {
+/// Serves a greeting, and every role that `clients` knows to be local, and what they tell.
+pub(super) fn routes(config: &mut ServiceConfig, clients: &Clients, own: &Live, hello: &Hello) {
+    serve_hello(config, hello);
     serve_events(config, own);
     serve_registry(config, &clients.registry);
     serve_coordinator(config, &clients.coordinator);
@@ -49,6 +51,12 @@ role!(serve_aggregator, Aggregator:
     aggregator::GetRun, aggregator::GetSummary,
 );
 role!(serve_reporter, Reporter: reporter::RunReportSpec, reporter::GetReport, reporter::ListReports);
+
+fn serve_hello(config: &mut ServiceConfig, hello: &Hello) {
+    let hello = hello.clone();
+    let answer = move || std::future::ready(HttpResponse::Ok().json(&hello));
+    config.service(web::resource(HELLO_ROUTE).route(web::get().to(answer)));
+}
 
 fn serve_events(config: &mut ServiceConfig, own: &Live) {
     let live = own.clone();

@@ -19,6 +19,7 @@ use super::{docs, health, internal, routes};
 use crate::actors::{Clients, Events};
 use crate::clients::Client;
 use crate::pipeline::FetchSettings;
+use crate::protocol::hello::{Hello, PROTOCOL};
 use crate::runtime::Root;
 use crate::settings::{Role, Settings};
 use crate::store::Store;
@@ -74,14 +75,20 @@ impl Surface<'_> {
         let own = Live::new(self.events.clone(), MAX_LISTENING_PROCESSES, self.phase.clone());
         let live = Data::new(live.with_relayed(self.elsewhere.events().clone()));
         let previews = Data::new(self.previews()?);
+        let hello = self.hello();
         let is_gateway = self.settings.node.roles.holds(Role::Gateway);
         Ok(Arc::new(move |config: &mut web::ServiceConfig| {
             config.app_data(clients.clone()).app_data(live.clone()).app_data(previews.clone());
-            config.configure(|config| internal::routes(config, &clients, &own));
+            config.configure(|config| internal::routes(config, &clients, &own, &hello));
             if is_gateway {
                 config.configure(routes::all).configure(docs::routes).configure(docs::files);
             }
         }))
+    }
+
+    fn hello(&self) -> Hello {
+        let roles = self.settings.node.roles.iter().map(|role| role.as_str().to_owned()).collect();
+        Hello { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: PROTOCOL, roles }
     }
 
     /// The gateway looks at sources where the drones of this process may look.

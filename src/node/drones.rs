@@ -8,14 +8,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::error::{StartError, exit};
+use super::pulse;
 use super::signals::Signals;
 use crate::actors::drone::{Drone, Options};
-use crate::clients::ControlPlane;
+use crate::clients::{ControlPlane, Unfit};
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
 use crate::pipeline::FetchSettings;
 use crate::runtime::{Clock, DrainSequence, Root};
-use crate::settings::{DroneSettings, Settings};
+use crate::settings::{DroneSettings, Problem, Settings};
 use crate::store::SpoolSettings;
 
 /// Starts the embedded drones on a thread of their own.
@@ -25,13 +26,13 @@ pub(super) async fn embed(
     gateway: SocketAddr,
     key: &SecretString,
 ) -> Result<Vec<Drone>, StartError> {
-    if settings.node.drones == 0 {
+    if settings.drones() == 0 {
         return Ok(Vec::new());
     }
     let place = root.place("drones").map_err(StartError::Thread)?;
     let host = host_name();
     let mut drones = Vec::new();
-    for number in 1..=settings.node.drones {
+    for number in 1..=settings.drones() {
         let drone_id =
             DroneId::parse(&format!("{host}-{number}")).map_err(|error| StartError::Other(error.to_string()))?;
         let url = format!("http://{}", reachable(gateway));
@@ -43,6 +44,7 @@ pub(super) async fn embed(
             max_concurrency: settings.drone.max_concurrency,
             fetch: fetch_settings(&settings.drone)?,
             clock: Clock::System,
+            min_interval: min_interval(&settings.drone),
         };
         drones.push(Drone::start(root, &place, options).await?);
     }
@@ -65,18 +67,27 @@ impl StandaloneDrone {
         control_plane: &str,
         data_dir: &Path,
     ) -> Result<Self, StartError> {
+        let fetch = fetch_settings(&settings.drone)?;
+        let control_plane = ControlPlane::new(control_plane, settings.api_key.clone());
+        match control_plane.greet(&drone_id).await {
+            Ok(()) => {}
+            Err(Unfit::Away(reason)) => tracing::warn!(reason, "the control plane is not there yet; trying again"),
+            Err(unfit) => return Err(StartError::Peer(unfit)),
+        }
         let root = Root::new();
         let place = root.place("drone").map_err(StartError::Thread)?;
         let options = Options {
             drone_id,
             labels,
-            control_plane: ControlPlane::new(control_plane, settings.api_key.clone()),
+            control_plane,
             spool: spool(&settings.drone, data_dir),
             max_concurrency: settings.drone.max_concurrency,
-            fetch: fetch_settings(&settings.drone)?,
+            fetch,
             clock: Clock::System,
+            min_interval: min_interval(&settings.drone),
         };
         let drone = Drone::start(&root, &place, options).await?;
+        pulse::start(&root, &place, data_dir);
         let shutdown = Duration::from_millis(settings.node.shutdown_ms);
         Ok(Self { root, drone, shutdown })
     }
@@ -114,7 +125,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// The host's name, as far as it makes a drone's id.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let fit: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(60).collect();
     if fit.starts_with(|c: char| c.is_ascii_alphanumeric()) { fit } else { "local".into() }
@@ -129,11 +140,24 @@ fn spool(settings: &DroneSettings, data_dir: &Path) -> SpoolSettings {
     }
 }
 
+fn min_interval(settings: &DroneSettings) -> Duration {
+    Duration::from_millis(settings.min_interval_ms)
+}
+
+/// Checks what only those can judge who use it: networks, rules, the store's address. Starts nothing.
+pub fn check_settings(settings: &Settings) -> Result<(), StartError> {
+    fetch_settings(&settings.drone)?;
+    settings.store.place().map_err(|problem| StartError::Settings(problem.into()))?;
+    Ok(())
+}
+
 fn fetch_settings(settings: &DroneSettings) -> Result<FetchSettings, StartError> {
     let of_process = FetchSettings {
         user_agent: settings.user_agent.clone(),
         max_connections: settings.max_concurrency.max(1) * 2,
         ..FetchSettings::default()
     };
-    of_process.reaching(&settings.allow_private, &settings.rewrite).map_err(StartError::Other)
+    of_process
+        .reaching(&settings.allow_private, &settings.rewrite)
+        .map_err(|reason| StartError::Settings(Problem::new(reason).into()))
 }

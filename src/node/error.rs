@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::clients::Unfit;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
 
@@ -19,6 +20,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("{host}:{port} cannot be listened on: {error}; is another Chartly running? choose another (--port)")]
     Listen { host: String, port: u16, error: io::Error },
+    #[error("{0}")]
+    Peer(Unfit),
     #[error("a thread could not be started: {0}")]
     Thread(io::Error),
     #[error("{0}")]
@@ -27,6 +30,10 @@ pub enum StartError {
 
 /// Exit codes, after sysexits(3). 0: stopped in order.
 pub mod exit {
+    /// A service of ours that answers, but speaks another form of messages, or is another program.
+    pub const PROTOCOL: u8 = 76;
+    /// A service of ours that does not take our key.
+    pub const KEY: u8 = 77;
     /// Settings, flags or names that make no sense.
     pub const SETTINGS: u8 = 78;
     /// A port or a peer that cannot be had.
@@ -45,6 +52,10 @@ impl StartError {
             Self::Settings(_) => exit::SETTINGS,
             Self::DataFolder { .. } | Self::Store(_) => exit::STORAGE,
             Self::Listen { .. } => exit::UNAVAILABLE,
+            Self::Peer(Unfit::Key { .. }) => exit::KEY,
+            Self::Peer(Unfit::Version { .. } | Unfit::Stranger { .. }) => exit::PROTOCOL,
+            Self::Peer(Unfit::OtherRole { .. }) => exit::SETTINGS,
+            Self::Peer(Unfit::Away(_)) => exit::UNAVAILABLE,
             Self::Thread(_) | Self::Other(_) => exit::FAILED,
         }
     }

@@ -26,25 +26,35 @@ impl AdminKey {
             return Ok(Self { key: key.clone(), file: None });
         }
         let file = data_dir.join(FILE);
+        if !file.try_exists()? {
+            make(&file)?;
+        }
         let key = match std::fs::read_to_string(&file) {
             Ok(text) if text.trim().chars().count() >= MIN_CHARS => text.trim().to_owned(),
             Ok(_) => {
                 let text = format!("{} holds no key; remove it and a new one is made", file.display());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make(&file)?,
             Err(error) => return Err(error),
         };
         Ok(Self { key: key.into(), file: Some(file) })
     }
 }
 
-fn make(file: &Path) -> io::Result<String> {
+/// The file appears with its content at once, so that of several processes on a new folder all find the same key:
+/// the first one's.
+fn make(file: &Path) -> io::Result<()> {
     let key = format!("chartly_{}", hex::encode(rand::random::<[u8; 24]>()));
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    let draft = file.with_extension(uuid::Uuid::new_v4().simple().to_string());
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     writeln!(out, "{key}")?;
     out.sync_all()?;
-    Ok(key)
+    let linked = std::fs::hard_link(&draft, file);
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +71,18 @@ mod tests {
         assert_eq!(first.key.expose_secret(), second.key.expose_secret());
         let mode = std::fs::metadata(first.file.unwrap()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn of_many_that_start_at_once_all_find_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let find = || AdminKey::find(None, folder.path()).unwrap().key.expose_secret().to_owned();
+        let keys: Vec<String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(find)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]

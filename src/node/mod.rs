@@ -5,8 +5,10 @@ mod drones;
 mod error;
 mod key;
 mod place;
+mod pulse;
 mod roles;
 mod signals;
+mod slot;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -24,10 +26,12 @@ use crate::settings::{Role, Settings};
 use crate::store::{FileLock, Store};
 use crate::telemetry;
 
-pub use drones::StandaloneDrone;
+pub use drones::{StandaloneDrone, check_settings};
 pub use error::{StartError, exit};
 use key::AdminKey;
+pub use pulse::{PULSE_LIMIT, pulse_age};
 use signals::Signals;
+pub use slot::take_slot;
 
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -51,11 +55,18 @@ impl Node {
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let begun = Instant::now();
         let data_dir = settings.node.data_dir.clone();
+        // What can be told before anything is made or started is told then.
+        check_settings(&settings)?;
+        probe_port(&settings)?;
         let unusable = |error| StartError::DataFolder { path: data_dir.clone(), error };
         create_private(&data_dir).map_err(unusable)?;
         let locks = lock_roles(&settings)?;
         let key = AdminKey::find(settings.api_key.as_ref(), &data_dir).map_err(unusable)?;
 
+        let apart = Elsewhere::of(&roles::clients(&roles::Local::default(), &settings, &key.key));
+        if settings.node.roles.holds(Role::Gateway) {
+            apart.greet(|role| !settings.node.roles.holds(role)).await.map_err(StartError::Peer)?;
+        }
         let root = Root::new();
         let events = Events::default();
         let store = open_store(&settings).await?;
@@ -186,6 +197,15 @@ fn keep_metrics(root: &Root) -> Result<(), StartError> {
         })
     });
     Ok(())
+}
+
+/// Says that the port is taken before there is anything to take down again. The server binds it for good later.
+fn probe_port(settings: &Settings) -> Result<(), StartError> {
+    let (host, port) = (settings.http.host.clone(), settings.port());
+    match std::net::TcpListener::bind((host.as_str(), port)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(StartError::Listen { host, port, error }),
+    }
 }
 
 /// The data folder is for its owner only: it holds the key and what was fetched.

@@ -77,10 +77,9 @@ impl Outbox {
             self.rivals.next_batch();
         }
         let mut identity = Identity::default();
-        let measure = self.rivals.measure();
         let row = Row { cells, tables };
         let written = self.open.push_with(|out| {
-            identity = write_record(mapping, row, measure, out, tally)?;
+            identity = write_record(mapping, row, out, tally)?;
             Ok(())
         });
         let digest = match written {

@@ -169,8 +169,10 @@ pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -
         conflict(outbox.put_unfiltered(mapping, &tables, row, &mut tally), mapping)?;
     }
     reported(mapping, &cells)?;
-    if let Some(error) = rows.missing() {
-        return Err(error);
+    match rows.missing() {
+        Some(_) if mapping.rows_may_be_absent => tally.note("an answer has no element at the place of the rows", None),
+        Some(error) => return Err(error),
+        None => {}
     }
     let facts = facts(mapping, &cells, rows.outer_rows(), count);
     Ok(PageResult { facts, rows: count, cursor: largest, tally, limited })

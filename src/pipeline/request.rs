@@ -92,12 +92,15 @@ pub fn build(
     secrets: &dyn Secrets,
 ) -> Result<Outgoing, RequestError> {
     let request = &plan.request;
-    let text = fill(&request.url, filling, |value, raw| if raw { value } else { encode(&value, COMPONENT) });
+    let in_url = |value: String, raw: bool| if raw { value } else { encode(&value, COMPONENT) };
+    let text = fill(&request.url, filling, in_url);
     let mut url = Url::parse(&text).map_err(|error| format!("the URL with its parameters is not one: {error}"))?;
-    let mut query: Vec<(String, String)> = Vec::new();
-    for (name, values) in &request.query {
-        query.extend(values.iter().map(|value| (name.clone(), fill(value, filling, |value, _| value))));
+    if let Some(raw) = &request.raw_query {
+        let raw = fill(raw, filling, in_url);
+        let query = url.query().filter(|query| !query.is_empty()).map_or(raw.clone(), |query| format!("{query}&{raw}"));
+        url.set_query(Some(&query));
     }
+    let mut query = named(&request.query, filling);
     let cursor = filling.cursor.and_then(|(cursor, value)| {
         cursor.param.as_ref().map(|param| (param.clone(), Scalar::Text(cursor::shown(cursor, value, None))))
     });
@@ -147,10 +150,33 @@ fn encode(text: &str, set: &'static AsciiSet) -> String {
     utf8_percent_encode(text, set).to_string()
 }
 
+/// Parameters by name. One that is nothing but values which share the request may be repeated.
+fn named(pairs: &[(String, Vec<Template>)], filling: Filling<'_>) -> Vec<(String, String)> {
+    let mut named = Vec::new();
+    for (name, values) in pairs {
+        for template in values {
+            match template.only_hole().map(|hole| value(hole, filling)) {
+                Some(Scalar::Several(list)) if list.repeat => {
+                    named.extend(list.values.iter().map(|value| (name.clone(), value.text())));
+                }
+                _ => named.push((name.clone(), fill(template, filling, |value, _| value))),
+            }
+        }
+    }
+    named
+}
+
+/// Fills the holes. What stands between the values of a list is never encoded.
 fn fill(template: &Template, filling: Filling<'_>, encoded: impl Fn(String, bool) -> String) -> String {
     let part = |part: &Part| match part {
         Part::Text(text) => text.clone(),
-        Part::Hole(hole) => encoded(value(hole, filling).text(), hole.raw),
+        Part::Hole(hole) => match value(hole, filling) {
+            Scalar::Several(list) => {
+                let each = list.values.iter().map(|value| encoded(value.text(), hole.raw));
+                each.collect::<Vec<_>>().join(&list.separator)
+            }
+            single => encoded(single.text(), hole.raw),
+        },
     };
     template.parts.iter().map(part).collect()
 }
@@ -207,10 +233,8 @@ fn body(body: &Body, filling: Filling<'_>, pointers: &[&Param]) -> Option<(&'sta
         }
         Body::Form(fields) => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
-            for (name, values) in fields {
-                for value in values {
-                    form.append_pair(name, &fill(value, filling, |value, _| value));
-                }
+            for (name, value) in named(fields, filling) {
+                form.append_pair(&name, &value);
             }
             Some(("application/x-www-form-urlencoded", form.finish().into_bytes()))
         }
@@ -366,6 +390,35 @@ mod tests {
         ] {
             assert_eq!(outgoing(source).url.as_str(), expected);
         }
+    }
+
+    #[test]
+    fn a_raw_query_is_put_in_as_it_is_written() {
+        let source = "{url: 'https://h/x?a=1', raw_query: 'q=a+b:[c TO d]*&s={p}&t={+p}', query: {p: 1}, for_each: [{p: 'x+y'}]}";
+        let expected = "https://h/x?a=1&q=a+b:[c%20TO%20d]*&s=x%2By&t=x+y&p=1&page=2";
+        assert_eq!(outgoing(source).url.as_str(), expected);
+    }
+
+    #[test]
+    fn values_share_a_request_joined_repeated_or_as_a_list() {
+        let sets = "for_each: {s: ['a,b', c/d, e]}";
+        for (source, expected) in [
+            ("url: 'https://h/{s}', query: {ids: '{s}'}, batch: 2", "https://h/a%2Cb,c%2Fd?ids=a,b,c/d&page=2"),
+            ("url: 'https://h/{s}', batch: {size: 9, separator: ;}", "https://h/a%2Cb;c%2Fd;e?page=2"),
+            (
+                "url: 'https://h/', query: {i: '{s}', j: 'x:{s}'}, batch: {size: 2, repeat: true}",
+                "https://h/?i=a,b&i=c/d&j=x:a,b,c/d&page=2",
+            ),
+        ] {
+            assert_eq!(outgoing(&format!("{{{source}, {sets}}}")).url.as_str(), expected);
+        }
+        let body = |body: &str| {
+            let source = format!("{{url: 'https://h/', body: {body}, batch: {{size: 2, repeat: true}}, {sets}}}");
+            String::from_utf8(outgoing(&source).body.unwrap().1).unwrap()
+        };
+        assert_eq!(body("{json: {ids: '{s}', t: 'x {s}'}}"), r#"{"ids":["a,b","c/d"],"p":2,"t":"x a,b,c/d"}"#);
+        assert_eq!(body("{form: {ids: '{s}'}}"), "ids=a%2Cb&ids=c%2Fd");
+        assert_eq!(body("{text: 'x {s}'}"), "x a,b,c/d");
     }
 
     #[test]

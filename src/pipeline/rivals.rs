@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::fields::Identity;
+use super::fields::{Identity, Ranked};
 use crate::domain::batch::Records;
 use crate::profiles::plan::Duplicates;
 
@@ -24,10 +24,10 @@ pub enum Verdict {
     Conflict,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Held {
     place: Place,
-    measure: f64,
+    rank: Option<Ranked>,
 }
 
 #[derive(Default)]
@@ -49,14 +49,6 @@ impl Rivals {
         Self { rule, ..Self::default() }
     }
 
-    /// The measure by which the largest counts.
-    pub fn measure(&self) -> Option<u16> {
-        match self.rule {
-            Duplicates::Max(field) => Some(field),
-            _ => None,
-        }
-    }
-
     /// Another batch begins.
     pub fn next_batch(&mut self) {
         self.batch += 1;
@@ -65,8 +57,8 @@ impl Rivals {
     /// Judges a record that was put at `index` of the open batch.
     pub fn judge(&mut self, identity: Identity, index: usize) -> Verdict {
         let Some(key) = identity.key else { return Verdict::Alone };
-        let new = Held { place: (self.batch, index), measure: identity.measure.unwrap_or(f64::NEG_INFINITY) };
-        let Some(old) = self.known.get(&key).copied() else {
+        let new = Held { place: (self.batch, index), rank: identity.rank };
+        let Some(old) = self.known.get(&key).cloned() else {
             self.known.insert(key, new);
             self.fresh.push(key);
             return Verdict::Alone;
@@ -74,16 +66,17 @@ impl Rivals {
         match self.rule {
             Duplicates::Error => return Verdict::Conflict,
             Duplicates::First => return Verdict::Loses,
-            Duplicates::Max(_) if new.measure <= old.measure => return Verdict::Loses,
-            Duplicates::Max(_) | Duplicates::Last => {}
+            Duplicates::Max if new.rank <= old.rank => return Verdict::Loses,
+            Duplicates::Max | Duplicates::Last => {}
         }
         self.known.insert(key, new);
+        let place = old.place;
         self.changed.push((key, old));
-        if old.place.0 < self.next_out {
+        if place.0 < self.next_out {
             return Verdict::Replaces(None);
         }
-        self.replaced.insert(old.place);
-        Verdict::Replaces(Some(old.place))
+        self.replaced.insert(place);
+        Verdict::Replaces(Some(place))
     }
 
     /// The page counts.
@@ -97,8 +90,8 @@ impl Rivals {
         let mut again = Vec::new();
         for (key, old) in self.changed.drain(..).rev() {
             self.replaced.remove(&old.place);
-            self.known.insert(key, old);
             again.push(old.place);
+            self.known.insert(key, old);
         }
         for key in self.fresh.drain(..) {
             self.known.remove(&key);
@@ -141,8 +134,8 @@ impl Rivals {
 mod tests {
     use super::*;
 
-    fn record(key: u128, measure: f64) -> Identity {
-        Identity { key: Some(key), measure: Some(measure) }
+    fn record(key: u128, rank: f64) -> Identity {
+        Identity { key: Some(key), rank: Some(Ranked::Number(rank)) }
     }
 
     #[test]
@@ -154,7 +147,7 @@ mod tests {
         let mut first = Rivals::new(Duplicates::First);
         assert_eq!(first.judge(record(1, 5.0), 0), Verdict::Alone);
         assert_eq!(first.judge(record(1, 9.0), 1), Verdict::Loses);
-        let mut max = Rivals::new(Duplicates::Max(0));
+        let mut max = Rivals::new(Duplicates::Max);
         assert_eq!(max.judge(record(1, 5.0), 0), Verdict::Alone);
         assert_eq!(max.judge(record(1, 4.0), 1), Verdict::Loses);
         assert_eq!(max.judge(record(1, 6.0), 1), Verdict::Replaces(Some((0, 0))));

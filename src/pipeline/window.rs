@@ -39,6 +39,7 @@ impl Iterator for Windows<'_> {
         if start >= self.to_ms || self.next >= MAX_WINDOWS {
             return None;
         }
+        let start = if self.next == 0 { start } else { start.saturating_sub(self.plan.overlap_ms) };
         self.next += 1;
         let end = self.begin_ms(self.next).map_or(self.to_ms, |end| end.min(self.to_ms));
         match self.plan.inclusive {
@@ -82,10 +83,17 @@ mod tests {
     fn months_do_not_drift_and_the_last_is_cut() {
         let from = fixed("2023-12-31T00:00:00Z");
         let to = Instant::Now { minus: jiff::Span::new(), day: true };
-        let window = Window { from, to, step: 1.month(), inclusive: Inclusive::Start };
+        let window = Window { from, to, step: 1.month(), inclusive: Inclusive::Start, overlap_ms: 0 };
         let expected =
             ["12-31T00:00:00 01-31T00:00:00", "01-31T00:00:00 02-29T00:00:00", "02-29T00:00:00 03-15T00:00:00"];
         assert_eq!(show(&window), expected);
+    }
+
+    #[test]
+    fn windows_but_the_first_reach_back() {
+        let (from, to) = (fixed("2024-01-01T00:00:00Z"), fixed("2024-01-03T00:00:00Z"));
+        let window = Window { from, to, step: 1.day(), inclusive: Inclusive::Start, overlap_ms: 3_600_000 };
+        assert_eq!(show(&window), ["01-01T00:00:00 01-02T00:00:00", "01-01T23:00:00 01-03T00:00:00"]);
     }
 
     #[test]
@@ -95,6 +103,7 @@ mod tests {
             to: Instant::Now { minus: jiff::Span::new(), day: true },
             step: 1.day(),
             inclusive: Inclusive::Both,
+            overlap_ms: 0,
         };
         assert_eq!(show(&window), ["03-13T00:00:00 03-13T23:59:59", "03-14T00:00:00 03-14T23:59:59"]);
     }
@@ -106,6 +115,7 @@ mod tests {
             to: fixed("2024-01-01T00:00:00Z"),
             step: 1.day(),
             inclusive: Inclusive::Start,
+            overlap_ms: 0,
         };
         assert!(show(&window).is_empty());
     }

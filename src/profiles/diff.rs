@@ -99,7 +99,7 @@ const PARTS: &[(&str, Reach, &str)] = &[
 ];
 
 /// Members of the source that say what is asked; the others say how.
-const WHAT: [&str; 7] = ["url", "query", "body", "method", "for_each", "window", "cursor"];
+const WHAT: [&str; 9] = ["url", "query", "raw_query", "body", "method", "for_each", "first", "window", "cursor"];
 
 fn source(old: &[Member], new: &[Member], changes: &mut Vec<Change>) {
     for key in keys(old, new) {

@@ -5,6 +5,7 @@ mod compile;
 pub mod diff;
 mod document;
 mod duration;
+mod jsonpath;
 mod long_form;
 pub mod nearest;
 mod node;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 pub use long_form::explain;
 pub use own_test::{Expected, ProfileTest, TestAnswer};
-pub use path::{Path, Segment};
+pub use path::{Origin, Path, Segment};
 pub use problem::{MAX_PROBLEMS, Problem, Problems};
 pub use reference::reference;
 pub use schema::json_schema;

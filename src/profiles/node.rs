@@ -258,8 +258,21 @@ pub fn field<T: Read>(members: &[Member], key: &str, problems: &mut Vec<Problem>
     T::read(&member.node, problems)
 }
 
+/// Words that people look for, and why there are none.
+const LEFT_OUT: [(&str, &str); 3] = [
+    ("keep_empty", "a record has at least one measure, so a row without any gives none; it is counted as dropped"),
+    (
+        "jq",
+        "a profile holds no program; take the rows by each, entries, unpivot or pivot, values by from and its steps",
+    ),
+    ("xpath", "an XML answer is read as a tree; its paths are those of JSON"),
+];
+
 fn unknown(member: &Member, keys: &[&str]) -> Problem {
     let problem = Problem::new(member.place, format!("unknown key {:?}", short(&member.key)));
+    if let Some((_, why)) = LEFT_OUT.iter().find(|(word, _)| *word == member.key) {
+        return problem.hint(*why);
+    }
     match super::nearest::nearest(&member.key, keys) {
         Some(word) => problem.hint(format!("did you mean {word:?}?")),
         None => problem.hint(format!("allowed here: {}", list(keys))),

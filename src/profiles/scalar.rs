@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::node::{At, Node, Read, Value, mismatch};
+use super::plan::Several;
 use super::problem::Problem;
 
 /// Text, a number, true, false or null.
@@ -15,6 +16,8 @@ pub enum Scalar {
     Integer(i64),
     Decimal(f64),
     Text(String),
+    /// Values that share a request; no author writes one.
+    Several(Box<Several>),
 }
 
 impl Scalar {
@@ -26,6 +29,7 @@ impl Scalar {
             Self::Integer(number) => number.to_string(),
             Self::Decimal(number) => number.to_string(),
             Self::Text(text) => text.clone(),
+            Self::Several(list) => list.values.iter().map(Self::text).collect::<Vec<_>>().join(&list.separator),
         }
     }
 
@@ -37,6 +41,7 @@ impl Scalar {
             Self::Integer(number) => (*number).into(),
             Self::Decimal(number) => (*number).into(),
             Self::Text(text) => text.clone().into(),
+            Self::Several(list) => list.values.iter().map(Self::json).collect(),
         }
     }
 }

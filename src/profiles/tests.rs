@@ -176,3 +176,13 @@ on_duplicate: frist
     let cube = "id: t\nsource: {url: 'https://x.org/'}\nrows: {cube: json-stat}\nmeasures: {v: geo.vode}\n";
     assert!(problems(cube)[0].contains("a row of a cube has value, status"), "{:?}", problems(cube));
 }
+
+#[test]
+fn a_word_that_was_left_out_says_why() {
+    let told = problems("id: t\nsource: {url: 'https://x.org/'}\nkeep_empty: true\nrows: {jq: .a}\nmeasures: {v: v}\n");
+    assert!(
+        told[0].starts_with("p.yaml:3:1 unknown key \"keep_empty\"; a record has at least one measure"),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|told| told.contains("a profile holds no program")), "{told:?}");
+}

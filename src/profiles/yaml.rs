@@ -23,7 +23,8 @@ pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
         let message = format!("the profile has {} bytes; at most {MAX_TEXT_BYTES} are read", text.len());
         return Err(Box::new(Problem::new(Place::START, message)));
     }
-    let spanned: Spanned<Tree> = serde_yaml::from_str_with_options(text, options()).map_err(|error| refuse(&error))?;
+    let spanned: Spanned<Tree> =
+        serde_yaml::from_str_with_options(text, options()).map_err(|error| refuse(&error, text))?;
     Ok(spanned.into())
 }
 
@@ -50,22 +51,82 @@ fn options() -> serde_yaml::Options {
     }
 }
 
-fn refuse(error: &serde_yaml::Error) -> Box<Problem> {
+fn refuse(error: &serde_yaml::Error, text: &str) -> Box<Problem> {
     let error = error.without_snippet();
     let place = error.location().map_or(Place::START, place_of);
-    let message = match error {
-        serde_yaml::Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key {key:?} occurs twice"),
-        serde_yaml::Error::Budget { breach, .. } => over_budget(breach),
-        other => first_line(&other.to_string()),
-    };
-    Box::new(Problem::new(place, message))
+    let tab = usize::try_from(place.line).ok().and_then(|line| text.lines().nth(line - 1)).and_then(tab_before);
+    if let Some(column) = tab {
+        let message = "a tab stands where the indentation of the line is";
+        return Box::new(Problem::new(Place { column, ..place }, message).hint("indent with spaces"));
+    }
+    Box::new(Problem::new(place, in_words(error)))
+}
+
+/// The column of a tab before the first character of a line.
+fn tab_before(line: &str) -> Option<u32> {
+    let blank = &line[..line.len() - line.trim_start().len()];
+    blank.chars().position(|next| next == '\t').and_then(|at| u32::try_from(at + 1).ok())
+}
+
+fn in_words(error: &serde_yaml::Error) -> String {
+    use serde_yaml::Error;
+    match error {
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key {key:?} occurs twice"),
+        Error::Budget { breach, .. } => over_budget(breach),
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => too_many_aliased(),
+        Error::UnknownAnchor { .. } => "no anchor (&name) of this alias (*name) stands before it".into(),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => "an anchor holds an alias to itself".into(),
+        Error::NonFiniteFloat { value, .. } => {
+            format!("{value} is not a finite number; put it in quotes if it is text")
+        }
+        Error::UnsupportedTag { tag, .. } => format!("the tag {tag} is not understood; write the value without it"),
+        Error::MergeValueNotMapOrSeqOfMaps { .. } => "<< takes a map, or a list of maps".into(),
+        Error::Eof { .. } => "the text ends before the value does".into(),
+        other => scanned(&first_line(&other.to_string())),
+    }
+}
+
+fn too_many_aliased() -> String {
+    format!("its aliases stand for more than {MAX_NODES} values; write them out or use fewer")
+}
+
+/// [`MAX_DEPTH`] levels.
+const TOO_DEEP: &str = "nested more than 32 levels deep";
+
+/// What the scanner says, where its words are those of its own rules.
+fn scanned(message: &str) -> String {
+    const WORDS: [(&str, &str); 9] = [
+        ("recursion limit exceeded", TOO_DEEP),
+        (
+            "mapping values are not allowed",
+            "a colon begins a map inside of a value; put text that holds ': ' in quotes",
+        ),
+        ("simple key expected", "expected a key and a colon, such as `name: value`"),
+        ("did not find expected ',' or ']'", "a list that begins with [ needs commas and a closing ]"),
+        ("did not find expected ',' or '}'", "a map that begins with { needs commas and a closing }"),
+        ("did not find expected '-' indicator", "the list goes on with another item (`- `) here, or ends"),
+        (
+            "unknown escape character",
+            "a text in double quotes holds an escape that YAML does not know; use single quotes",
+        ),
+        ("expected string scalar", "a key is a text"),
+        ("unexpected character", "a value cannot begin with this character; put it in quotes"),
+    ];
+    // A limit that was reached inside of an alias comes as text.
+    if message.contains("budget breached") {
+        return too_many_aliased();
+    }
+    let known = WORDS.iter().find(|(theirs, _)| message.contains(theirs));
+    known.map_or_else(|| message.to_owned(), |(_, ours)| (*ours).to_owned())
 }
 
 fn over_budget(breach: &serde_yaml::budget::BudgetBreach) -> String {
     use serde_yaml::budget::BudgetBreach;
     match breach {
         BudgetBreach::Documents { .. } => "a second document begins here; a file holds one profile".into(),
-        BudgetBreach::Depth { .. } => format!("nested more than {MAX_DEPTH} levels deep"),
+        BudgetBreach::Depth { .. } => TOO_DEEP.into(),
         BudgetBreach::Aliases { .. } | BudgetBreach::AliasAnchorRatio { .. } => {
             format!("too many aliases; at most {MAX_ALIASES} are followed")
         }
@@ -200,9 +261,21 @@ mod tests {
         for (text, expected) in [
             ("a: 1\na: 2", "2:1 the key \"a\" occurs twice"),
             ("a: 1\n---\nb: 2", "2:1 a second document begins here; a file holds one profile"),
-            ("a: !foo 1", "1:9 unsupported tag `!foo`"),
-            ("a: *nope", "1:4 alias references unknown anchor"),
-            ("a: .inf", "1:4 non-finite float `.inf` rejected by the configured policy"),
+            ("a: !foo 1", "1:9 the tag !foo is not understood; write the value without it"),
+            ("a: *nope", "1:4 no anchor (&name) of this alias (*name) stands before it"),
+            ("a: .inf", "1:4 .inf is not a finite number; put it in quotes if it is text"),
+            ("a: &a [*a]", "1:8 an anchor holds an alias to itself"),
+            ("<<: 3", "1:5 << takes a map, or a list of maps"),
+            ("a: [1, 2", "1:4 unclosed bracket '['"),
+            ("a: {b: 1", "1:4 unclosed bracket '{'"),
+            ("a: 'x", "1:4 unclosed quote"),
+            ("a: b: c", "1:5 a colon begins a map inside of a value; put text that holds ': ' in quotes"),
+            ("a: |\nb", "2:1 expected a key and a colon, such as `name: value`"),
+            ("a: \"\\q\"", "1:4 a text in double quotes holds an escape that YAML does not know; use single quotes"),
+            ("? [a]\n: b", "1:3 a key is a text"),
+            ("a: @b", "1:4 a value cannot begin with this character; put it in quotes"),
+            ("- a\nb: c", "2:1 the list goes on with another item (`- `) here, or ends"),
+            ("a:\n\tb: 1", "2:1 a tab stands where the indentation of the line is"),
         ] {
             assert_eq!(show(text), expected, "{text}");
         }
@@ -216,7 +289,8 @@ mod tests {
         let block: String = (0..5_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
         let dashes = "- ".repeat(20_000);
         for text in [&nested, &flow, &block[..900_000], &dashes] {
-            assert!(parse(text).is_err());
+            let told = show(text);
+            assert!(told.contains("nested more than 32 levels deep"), "{told}");
         }
         assert!(parse(&"x".repeat(MAX_TEXT_BYTES + 1)).is_err());
         let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
@@ -224,7 +298,11 @@ mod tests {
             let aliases = vec![format!("*a{}", level - 1); 9].join(",");
             bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
         }
-        assert!(parse(&bomb).is_err());
+        let told = show(&bomb);
+        assert!(
+            ["too many aliases", "its aliases stand for", "too large"].iter().any(|words| told.contains(words)),
+            "{told}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod call;
 pub mod coordinator;
 pub mod fault;
+pub mod hello;
 pub mod paging;
 pub mod registry;
 pub mod reporter;

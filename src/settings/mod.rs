@@ -1,25 +1,31 @@
 //! What an operator may set: parsed once, checked across fields, typed from then on. Knows no actor, store or
 //! socket. The defaults are a real documented file, built in.
 
+mod aliases;
+mod check;
 mod layers;
+mod problem;
+#[cfg(test)]
+mod reference;
 mod roles;
+mod shown;
 mod store_url;
+mod variables;
+mod yaml;
 
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use thiserror::Error;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
-pub use layers::{Overrides, load};
+pub use layers::{Loaded, Overrides, load, read};
+pub use problem::{Problem, SettingsError};
 pub use roles::{Role, RoleSet};
+pub use shown::Format;
 pub use store_url::StoreUrl;
 
-/// Shorter keys can be guessed.
-const MIN_KEY_CHARS: usize = 8;
-
 /// All settings of a process.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub node: NodeSettings,
@@ -29,16 +35,16 @@ pub struct Settings {
     pub fleet: FleetSettings,
     pub reporter: ReporterSettings,
     pub drone: DroneSettings,
-    /// The bootstrap admin key; from `REGISTRY_API_KEY`, never from a file in the repository.
-    #[serde(default)]
+    /// The bootstrap admin key; from `REGISTRY_API_KEY`, never from a settings file.
+    #[serde(serialize_with = "shown::secret")]
     pub api_key: Option<SecretString>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeSettings {
     pub roles: RoleSet,
-    pub drones: u32,
+    pub drones: Option<u32>,
     pub data_dir: PathBuf,
     pub profiles_dir: Option<PathBuf>,
     pub profiles_scan_ms: u64,
@@ -46,7 +52,7 @@ pub struct NodeSettings {
     pub drain_ms: u64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSettings {
     pub host: String,
@@ -61,7 +67,7 @@ pub struct HttpSettings {
     pub max_event_subscribers: usize,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeerSettings {
     pub registry_url: String,
@@ -71,44 +77,45 @@ pub struct PeerSettings {
 }
 
 /// How far an acknowledged write has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Synchronous {
     Full,
     Normal,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
-    /// `sqlite:PATH` or `postgres://…`; absent: a file in the data folder.
-    pub url: Option<SecretString>,
-    /// Of the user in `url`; goes before one that stands there.
-    pub password: Option<SecretString>,
-    pub password_file: Option<PathBuf>,
-    pub connections: u32,
     pub synchronous: Synchronous,
     pub readers: u32,
     pub queue_batches: usize,
     pub queue_bytes: usize,
     pub max_reports: u32,
+    /// Where the store is; absent: `results.db` in the data folder.
+    #[serde(serialize_with = "shown::secret_url")]
+    pub url: Option<SecretString>,
+    /// Of the user in `url`; goes before one that stands there.
+    #[serde(serialize_with = "shown::secret")]
+    pub password: Option<SecretString>,
+    pub connections: u32,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct FleetSettings {
     pub heartbeat_ms: u64,
     pub lease_ms: u64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReporterSettings {
     pub max_join_bytes: usize,
     pub max_running: usize,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DroneSettings {
     pub max_concurrency: usize,
@@ -118,74 +125,45 @@ pub struct DroneSettings {
     pub user_agent: String,
     /// Sends requests for a host elsewhere: `api.worldbank.org=http://127.0.0.1:8799/worldbank`. A proxy for tests
     /// and closed networks.
-    #[serde(default)]
     pub rewrite: Vec<String>,
+    pub control_plane: Option<String>,
+    pub id: Option<String>,
+    pub labels: Vec<String>,
+    pub data_dir: PathBuf,
+    /// Several drones share the folder, each with a numbered one of its own below it.
+    pub share_data_dir: bool,
+    /// No profile runs more often than this; 0: as the profiles say.
+    pub min_interval_ms: u64,
 }
 
-/// Why settings cannot be used: which key, what was expected.
-#[derive(Debug, Error)]
-pub enum SettingsError {
-    #[error("settings: {0}")]
-    Unreadable(String),
-    #[error("settings: {key} is {found}; expected {expected}")]
-    Invalid { key: &'static str, found: String, expected: &'static str },
+impl PeerSettings {
+    /// Key, role and address of each.
+    fn all(&self) -> [(&'static str, Role, &str); 4] {
+        [
+            ("peers.registry_url", Role::Registry, &self.registry_url),
+            ("peers.aggregator_url", Role::Aggregator, &self.aggregator_url),
+            ("peers.coordinator_url", Role::Coordinator, &self.coordinator_url),
+            ("peers.reporter_url", Role::Reporter, &self.reporter_url),
+        ]
+    }
 }
 
 impl StoreSettings {
     /// Where the store is, if that is set.
-    pub fn place(&self) -> Result<Option<StoreUrl>, SettingsError> {
+    pub fn place(&self) -> Result<Option<StoreUrl>, Problem> {
         let read = |text| {
-            let expected = "sqlite:PATH, or postgres://user@host/database";
-            StoreUrl::parse(text).map_err(|found| SettingsError::Invalid { key: "store.url", found, expected })
+            StoreUrl::parse(text).map_err(|found| {
+                Problem::new(format!("store.url is {found}; expected sqlite:PATH or postgres://user@host/database"))
+            })
         };
         self.url.as_ref().map(read).transpose()
     }
 }
 
 impl Settings {
-    /// Checks what no single field can tell.
-    pub fn check(self) -> Result<Self, SettingsError> {
-        let invalid = |key, found: String, expected| Err(SettingsError::Invalid { key, found, expected });
-        if self.fleet.lease_ms < 2 * self.fleet.heartbeat_ms {
-            let expected = "at least twice fleet.heartbeat_ms, so that one lost beat moves no work";
-            return invalid("fleet.lease_ms", self.fleet.lease_ms.to_string(), expected);
-        }
-        if self.http.max_inflated_bytes < self.http.max_body_bytes {
-            let expected = "at least http.max_body_bytes";
-            return invalid("http.max_inflated_bytes", self.http.max_inflated_bytes.to_string(), expected);
-        }
-        if self.node.drones > 0 && !self.node.roles.holds(Role::Gateway) {
-            let expected =
-                "0 without the gateway role: a drone speaks to the gateway (run chartly-drone --control-plane URL)";
-            return invalid("node.drones", self.node.drones.to_string(), expected);
-        }
-        self.store.place()?;
-        if self.store.connections < 2 {
-            let expected = "at least 2: one that writes batches, and one for everything else";
-            return invalid("store.connections", self.store.connections.to_string(), expected);
-        }
-        let short = |key: &SecretString| key.expose_secret().chars().count() < MIN_KEY_CHARS;
-        if self.api_key.as_ref().is_some_and(short) {
-            return invalid(
-                "REGISTRY_API_KEY",
-                "too short".into(),
-                "at least 8 characters, so that it cannot be guessed",
-            );
-        }
-        for (key, value) in [
-            ("http.rate_per_second", u64::from(self.http.rate_per_second)),
-            ("http.rate_burst", u64::from(self.http.rate_burst)),
-            ("fleet.heartbeat_ms", self.fleet.heartbeat_ms),
-            ("node.profiles_scan_ms", self.node.profiles_scan_ms),
-            ("drone.max_concurrency", self.drone.max_concurrency as u64),
-            ("reporter.max_running", self.reporter.max_running as u64),
-            ("store.queue_batches", self.store.queue_batches as u64),
-        ] {
-            if value == 0 {
-                return invalid(key, "0".into(), "a number above 0");
-            }
-        }
-        Ok(self)
+    /// Drones to embed: the number set, else one where all roles run in this process.
+    pub fn drones(&self) -> u32 {
+        self.node.drones.unwrap_or(u32::from(self.node.roles.is_all()))
     }
 
     /// The port to listen on: the one set, else the first role's own.

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::problem::{did_you_mean, nearest};
 
 /// A part of the control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,8 +94,10 @@ impl FromStr for RoleSet {
         for name in text.split(',').map(str::trim) {
             let role = Role::ALL.into_iter().find(|role| role.as_str() == name);
             let role = role.ok_or_else(|| {
+                let mend = did_you_mean(nearest(name, Role::ALL.map(Role::as_str)));
                 format!(
-                    "unknown role {name:?}; expected all, or some of gateway,registry,aggregator,coordinator,reporter"
+                    "unknown role {name:?}; expected all, or some of gateway,registry,aggregator,coordinator,reporter\
+                     {mend}"
                 )
             })?;
             roles.push(role);
@@ -120,6 +124,12 @@ impl<'de> Deserialize<'de> for RoleSet {
     }
 }
 
+impl Serialize for RoleSet {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +145,7 @@ mod tests {
     #[test]
     fn an_unknown_role_is_named() {
         assert!("gatway".parse::<RoleSet>().unwrap_err().contains("\"gatway\""));
+        assert!("gatway".parse::<RoleSet>().unwrap_err().ends_with("did you mean gateway?"));
         assert!("".parse::<RoleSet>().is_err());
     }
 }

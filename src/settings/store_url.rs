@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::problem::{did_you_mean, nearest};
+
 /// What a URL of a server may say after its `?`; anything else is more likely a slip than a wish.
 const PARAMETERS: &[&str] = &[
     "host",
@@ -43,7 +45,8 @@ impl StoreUrl {
             return Err("a text without sqlite: or postgres://".into());
         };
         if !matches!(scheme, "postgres" | "postgresql") {
-            return Err(format!("a URL that begins with {scheme:?}"));
+            let mend = did_you_mean(nearest(scheme, ["sqlite", "postgres"]));
+            return Err(format!("of the scheme {scheme:?}{mend}"));
         }
         let url = Url::parse(shown).map_err(|error| format!("a URL that cannot be read ({error})"))?;
         let unknown = url.query_pairs().find(|(name, _)| !is_parameter(name));

@@ -1,8 +1,10 @@
 //! `preview` and `explain`, and the preview of the API.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Process, get, send};
+use crate::support::{KEY, Process, get, send, until};
 use crate::{File, profile, told};
 
 const PROFILE: &str = "\
@@ -148,4 +150,13 @@ async fn a_profile_of_the_folder_whose_test_fails_is_not_taken_up() {
     assert_eq!(ids, ["good"], "{list}");
     let status = get(&format!("{}/api/status", node.url)).await;
     assert!(status.text().contains("its own test fails: missing"), "{}", status.text());
+    // The profile itself stays as it is: mending its test is enough.
+    write("bad.test/expected.jsonl", "{\"dims\":{},\"measures\":{\"v\":1}}\n");
+    let count = async || get(&format!("{}/api/profiles", node.url)).await.json()["items"].as_array().map(Vec::len);
+    until("both are taken", Duration::from_secs(20), async || (count().await == Some(2)).then_some(())).await;
+    write("bad.test/pages/1.json", r#"{"data":[{"v":3}]}"#);
+    let failing =
+        async || get(&format!("{}/api/status", node.url)).await.text().contains("its own test fails").then_some(());
+    until("the test is played again", Duration::from_secs(20), failing).await;
+    assert_eq!(count().await, Some(2), "the version that was taken stays in force");
 }

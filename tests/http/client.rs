@@ -113,6 +113,18 @@ impl Api {
         }
     }
 
+    /// Waits until every role has loaded its state and is found.
+    pub async fn all_well(&self) {
+        for _ in 0..100 {
+            let is_ready = self.get("/ready").await.status.is_success();
+            if is_ready && self.get("/health").await.at("/status") == "ok" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not well within five seconds: {}", self.get("/health").await.body);
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], "").await
     }

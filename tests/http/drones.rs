@@ -31,6 +31,7 @@ async fn a_drone_joins_beats_gets_work_and_drains(api: Api) {
     assert_eq!(api.get("/api/drones/stats").await.at("/online"), 1);
     assert_eq!(api.get("/api/drones/edge-1").await.at("/labels/region"), "eu");
     assert_eq!(api.post("/api/drones/edge-1:drain", "").await.at("/state"), "draining");
+    assert_eq!(api.post("/api/drones/edge-1:drain", "{}").await.at("/state"), "draining");
     assert_eq!(api.post("/api/drones/edge-1:drain", r#"{"draining":false}"#).await.at("/state"), "online");
     assert_eq!(api.get("/api/drones/edge-2").await.code(), "unknown_drone");
     assert_eq!(api.get("/api/drones").await.at("/items").as_array().unwrap().len(), 1);

@@ -3,12 +3,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::client::{Api, Topology};
+use crate::client::{Api, on_both};
 use crate::profiles::MINIMAL;
 
-#[actix_web::test]
-async fn a_watcher_sees_what_happens() {
-    let api = Api::start(Topology::Together).await;
+on_both!(a_watcher_sees_what_happens);
+
+async fn a_watcher_sees_what_happens(api: Api) {
+    api.all_well().await;
     let mut stream = awc::Client::default().get(format!("{}/api/events", api.url)).send().await.unwrap();
     assert_eq!(stream.headers().get("content-type").unwrap(), "text/event-stream");
     assert_eq!(stream.headers().get("content-encoding").unwrap(), "identity");

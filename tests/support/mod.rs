@@ -50,13 +50,19 @@ impl Process {
 
     pub fn start(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
-        command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(args).envs(env.iter().copied());
         // The repository's own profiles must not run in every test.
         let none = std::env::temp_dir().join("chartly-no-profiles");
         std::fs::create_dir_all(&none).expect("the temporary folder takes folders");
         command.env("CHARTLY__NODE__PROFILES_DIR", none);
         command.env("CHARTLY_LOG", std::env::var("CHARTLY_LOG").unwrap_or_else(|_| "info".into()));
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
+        Self::run(command)
+    }
+
+    /// A command as it stands, with nothing added.
+    pub fn run(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (lines, log) = mpsc::channel();
         forward(child.stdout.take().expect("stdout is piped"), lines.clone());
         forward(child.stderr.take().expect("stderr is piped"), lines);

@@ -7,6 +7,7 @@
 mod support;
 
 mod events;
+mod hanging;
 mod layout;
 mod metrics;
 mod on_postgres;

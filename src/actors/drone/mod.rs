@@ -35,6 +35,8 @@ pub struct Options {
     pub spool: SpoolSettings,
     pub fetch: FetchSettings,
     pub clock: Clock,
+    /// No profile runs more often than this.
+    pub min_interval: Duration,
 }
 
 /// A running drone.
@@ -68,6 +70,7 @@ impl Drone {
             max_concurrency: options.max_concurrency,
             alive: Arc::clone(&alive),
             clock: options.clock.clone(),
+            min_interval: options.min_interval,
         };
         let scheduler = root.start(place, name("scheduler"), patient(), move || Scheduler::new(scheduler_seed));
 

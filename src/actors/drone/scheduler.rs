@@ -39,6 +39,8 @@ pub(super) struct Seed {
     pub(super) clock: Clock,
     /// Held by every fetch actor: whoever stops the drone sees when all of them have ended.
     pub(super) alive: Arc<()>,
+    /// No profile runs more often than this.
+    pub(super) min_interval: Duration,
 }
 
 /// A profile's actor.
@@ -101,7 +103,7 @@ impl Scheduler {
     /// Starts an actor for a profile. `last_ms`: when it last ran.
     fn take_on(&mut self, profile: Profile, last_ms: Option<i64>) {
         let id = profile.id().clone();
-        let rhythm = rhythm(&profile);
+        let rhythm = rhythm(&profile, self.seed.min_interval);
         let handle = self.start_fetch(&profile);
         self.fetchers.insert(id.clone(), Fetcher { profile, handle });
         let now_ms = self.seed.clock.now_ms();
@@ -221,9 +223,9 @@ impl Scheduler {
     }
 }
 
-fn rhythm(profile: &Profile) -> Rhythm {
+fn rhythm(profile: &Profile, min_interval: Duration) -> Rhythm {
     let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    Rhythm { interval_ms: ms(profile.interval()), jitter_ms: ms(profile.jitter()) }
+    Rhythm { interval_ms: ms(profile.interval().max(min_interval)), jitter_ms: ms(profile.jitter()) }
 }
 
 impl Actor for Scheduler {

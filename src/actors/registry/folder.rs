@@ -13,6 +13,8 @@ use crate::protocol::registry::BrokenFile;
 pub(super) struct Stamp {
     pub(super) modified_ms: i64,
     pub(super) bytes: u64,
+    /// Times and sizes of the files of its test folder, put together.
+    pub(super) test: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -50,6 +52,11 @@ impl Folder {
     /// Whether a file must be read: it is new, or its stamp differs.
     pub(super) fn must_read(&self, path: &str, stamp: &Stamp) -> bool {
         self.files.get(path).is_none_or(|file| file.stamp.as_ref() != Some(stamp))
+    }
+
+    /// Whether the files of the profile's test are those of the last look.
+    pub(super) fn has_same_test(&self, path: &str, stamp: &Stamp) -> bool {
+        self.files.get(path).and_then(|file| file.stamp.as_ref()).is_some_and(|known| known.test == stamp.test)
     }
 
     pub(super) fn judge(&self, path: &str, id: &ProfileId, digest: Digest) -> Verdict {
@@ -133,7 +140,7 @@ mod tests {
     }
 
     fn stamp(bytes: u64) -> Stamp {
-        Stamp { modified_ms: 0, bytes }
+        Stamp { modified_ms: 0, bytes, test: 0 }
     }
 
     fn broken(folder: &mut Folder, path: &str) {
@@ -160,6 +167,8 @@ mod tests {
         assert!(!folder.must_read("a.yaml", &stamp(1)));
         assert!(folder.must_read("a.yaml", &stamp(2)));
         assert!(folder.must_read("b.yaml", &stamp(1)));
+        let tested = Stamp { test: 7, ..stamp(1) };
+        assert!(folder.must_read("a.yaml", &tested) && !folder.has_same_test("a.yaml", &tested));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One look at the profiles folder: find what changed by time and size, read only that, take what is good, note what
 //! is broken. Polling works alike on local disks, network mounts and ConfigMaps (docs/adr).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -108,13 +108,13 @@ async fn take(seed: &Seed, folder: &mut Folder, root: &Path, name: &str, stamp: 
     };
     let (id, digest) = (profile.id().clone(), *profile.digest());
     match folder.judge(name, &id, digest) {
-        Verdict::Same => return folder.took(name, stamp, id, digest),
+        Verdict::Same if folder.has_same_test(name, &stamp) => return folder.took(name, stamp, id, digest),
         Verdict::Twice { other } => {
             let reason = format!("id {id} is defined in {other} too; ids must be unique");
             folder.broke(name, stamp, broken(reason));
             return None;
         }
-        Verdict::Take => {}
+        Verdict::Same | Verdict::Take => {}
     }
     if let Err(reason) = test_holds(&profile, &root.join(name)).await {
         folder.broke(name, stamp, broken(reason));
@@ -183,6 +183,7 @@ async fn read(path: &Path, stamp: &Stamp) -> Result<String, String> {
 /// All `*.yaml` and `*.yml` files below `root`, in order. Hidden folders (a ConfigMap's `..data`) are left out.
 fn list(root: &Path) -> Result<Vec<(String, Stamp)>, String> {
     let mut found = Vec::new();
+    let mut tests: HashMap<PathBuf, u64> = HashMap::new();
     let mut folders = VecDeque::from([(root.to_owned(), 0)]);
     while let Some((folder, depth)) = folders.pop_front() {
         let entries = std::fs::read_dir(&folder).map_err(|error| format!("cannot be read: {error}"))?;
@@ -192,6 +193,10 @@ fn list(root: &Path) -> Result<Vec<(String, Stamp)>, String> {
                 continue;
             }
             let Ok(about) = std::fs::metadata(&path) else { continue };
+            if let Some(profile) = tested(root, &path) {
+                let all = tests.entry(profile).or_default();
+                *all = all.wrapping_add(mark(&path, &about));
+            }
             if about.is_dir() && depth < MAX_DEPTH {
                 folders.push_back((path, depth + 1));
             } else if about.is_file() && path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
@@ -203,12 +208,60 @@ fn list(root: &Path) -> Result<Vec<(String, Stamp)>, String> {
             return Err(format!("holds more than {MAX_FILES} files"));
         }
     }
+    for (name, stamp) in &mut found {
+        stamp.test = tests.get(&root.join(name).with_extension("")).copied().unwrap_or(0);
+    }
     found.sort_by(|left, right| left.0.cmp(&right.0));
     Ok(found)
+}
+
+/// The profile, without its ending, in whose `<name>.test` a path lies.
+fn tested(root: &Path, path: &Path) -> Option<PathBuf> {
+    let folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
+    let test = folders.filter(|folder| folder.extension().is_some_and(|ending| ending == "test")).last()?;
+    Some(test.with_extension(""))
+}
+
+/// Stands for a file as it is now; the marks of several are added up, in any order.
+fn mark(path: &Path, about: &std::fs::Metadata) -> u64 {
+    let Stamp { modified_ms, bytes, .. } = stamp(about);
+    let text = format!("{}\n{modified_ms}\n{}", path.display(), if about.is_file() { bytes } else { 0 });
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
 fn stamp(about: &std::fs::Metadata) -> Stamp {
     let since = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let modified_ms = since.and_then(|since| i64::try_from(since.as_nanos() / 1_000_000).ok()).unwrap_or(0);
-    Stamp { modified_ms, bytes: about.len() }
+    Stamp { modified_ms, bytes: about.len(), test: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_looks_changed_when_a_file_of_its_test_is() {
+        let folder = tempfile::tempdir().expect("a folder is made");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("folders are made");
+            std::fs::write(path, text).expect("a file is written");
+        };
+        let stamps = || list(folder.path()).expect("the folder is read");
+        let of = |name: &str| stamps().into_iter().find(|(known, _)| known == name).expect("it is found").1;
+        write("a/one.yaml", "id: one");
+        write("a/two.yaml", "id: two");
+        let before = (of("a/one.yaml"), of("a/two.yaml"));
+        write("a/one.test/pages/index.json", "[]");
+        let made = of("a/one.yaml");
+        assert_ne!(made, before.0);
+        write("a/one.test/pages/index.json", "[1]");
+        assert_ne!(of("a/one.yaml"), made);
+        assert_eq!(of("a/two.yaml"), before.1);
+        std::fs::remove_dir_all(folder.path().join("a/one.test")).expect("it is removed");
+        assert_eq!(of("a/one.yaml"), before.0);
+        // A profile that is kept in a test folder is found as ever.
+        write("b.test/three.yaml", "id: three");
+        assert_eq!(stamps().len(), 3);
+    }
 }

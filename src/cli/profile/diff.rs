@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn compare(old: &Path, new: &Path) -> Result<Diff, String> {
-    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    let read = |path: &Path| super::files::read(path).map_err(|error| format!("{}: {error}", path.display()));
     diff(&read(old)?, &read(new)?).map_err(|error| match error {
         DiffError::First(problems) => problems.in_file(&old.display().to_string()).to_string(),
         DiffError::Second(problems) => problems.in_file(&new.display().to_string()).to_string(),

@@ -19,7 +19,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> ExitCode {
     let file = args.file.display().to_string();
-    let text = match std::fs::read_to_string(&args.file) {
+    let text = match super::files::read(&args.file) {
         Ok(text) => text,
         Err(error) => return refuse(2, format!("{file}: {error}")),
     };
@@ -34,28 +34,35 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn told(requests: &FirstRequests) -> String {
-    let FirstRequests { sets, windows, shown } = requests;
+    let FirstRequests { sets, windows, lists, shown } = requests;
     let all = sets * windows;
-    let mut text = format!(
+    let mut text = String::new();
+    if !lists.is_empty() {
+        text.push_str("# A run first asks for the rows of first\n");
+        text.extend(lists.iter().map(request));
+        text.push_str("# and then for each of them, their values shown here as names in capitals:\n");
+    }
+    text.push_str(&format!(
         "# A run now begins {all} list{} of pages: {sets} parameter set{} × {windows} window{}\n",
         plural(all),
         plural(*sets),
         plural(*windows)
-    );
-    for request in shown {
-        match request {
-            Ok(Asked { method, url, headers, body, .. }) => {
-                text.push_str(&format!("{method} {url}\n"));
-                text.extend(headers.iter().map(|(name, value)| format!("  {name}: {value}\n")));
-                text.extend(body.iter().map(|body| format!("  {body}\n")));
-            }
-            Err(reason) => text.push_str(&format!("(cannot be made: {reason})\n")),
-        }
-    }
+    ));
+    text.extend(shown.iter().map(request));
     if all > shown.len() {
         text.push_str(&format!("# and {} more\n", all - shown.len()));
     }
     text
+}
+
+fn request(request: &Result<Asked, String>) -> String {
+    let Asked { method, url, headers, body, .. } = match request {
+        Ok(asked) => asked,
+        Err(reason) => return format!("(cannot be made: {reason})\n"),
+    };
+    let headers = headers.iter().map(|(name, value)| format!("  {name}: {value}\n"));
+    let body = body.iter().map(|body| format!("  {body}\n"));
+    std::iter::once(format!("{method} {url}\n")).chain(headers).chain(body).collect()
 }
 
 fn plural(count: usize) -> &'static str {

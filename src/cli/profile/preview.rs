@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> ExitCode {
 
 /// Reads a profile; the error shows all its problems.
 pub fn load(file: &Path) -> Result<Profile, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = super::files::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     profiles::load(&text).map_err(|problems| problems.in_file(&file.display().to_string()).to_string())
 }
 

@@ -1,5 +1,7 @@
 //! The state of the whole, in one answer, with plain sentences about what is wrong.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, Responder, get, web};
 use serde::Serialize;
 use tokio::join;
@@ -13,13 +15,16 @@ use crate::http::problem::HttpError;
 use crate::http::query::Params;
 use crate::protocol::aggregator::{GetSummary, Summary};
 use crate::protocol::coordinator::{DroneStats, GetDroneStats};
-use crate::protocol::fault::Fault;
+use crate::protocol::fault::{Code, Fault};
 use crate::protocol::registry::{BrokenFile, ListBrokenFiles};
 use crate::runtime::{PlaceSnapshot, VitalsSnapshot};
 use crate::settings::Role;
 use crate::store::StoreVitals;
 
 area!(show_status);
+
+/// A role that takes longer is told as one that does not answer: who looks at the status wants it now.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Status {
@@ -57,9 +62,9 @@ async fn show_status(
     Params::of(&request, &[])?;
     let tenant = caller.tenant;
     let (drones, broken_files, results) = join!(
-        clients.coordinator.ask(GetDroneStats { tenant: tenant.clone() }),
-        clients.registry.ask(ListBrokenFiles { tenant: tenant.clone() }),
-        clients.aggregator.ask(GetSummary { tenant: tenant.clone() }),
+        soon(clients.coordinator.ask(GetDroneStats { tenant: tenant.clone() })),
+        soon(clients.registry.ask(ListBrokenFiles { tenant: tenant.clone() })),
+        soon(clients.aggregator.ask(GetSummary { tenant: tenant.clone() })),
     );
     let mut problems = node.problems();
     // The others are asked here; nothing cheap can be asked of the reporter.
@@ -86,6 +91,11 @@ async fn show_status(
         results,
         broken_files,
     }))
+}
+
+async fn soon<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let late = |_| Fault::new(Code::Deadline, format!("no answer within {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }
 
 /// A role that does not answer is a line in the status, not the end of it.

@@ -5,19 +5,22 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::select::tree;
-use super::{sdmx, stat, too_large};
+use super::{sdmx, select, stat, too_large};
 use crate::domain::canonical::write_text;
 use crate::pipeline::page::PageError;
 use crate::profiles::Segment;
 use crate::profiles::nearest::nearest;
-use crate::profiles::plan::{Cube, CubeColumn, CubeForm};
+use crate::profiles::plan::{Cube, CubeColumn, CubeForm, Pick};
 
 /// The rows, each an array of the plan's columns.
 pub fn rows(text: &str, plan: &Cube) -> Result<String, PageError> {
-    let part = place(text, &plan.under)?;
+    let part = match &plan.under {
+        Pick::Plain(path) => Cow::Borrowed(place(text, path)?),
+        Pick::Path(selector) => Cow::Owned(select::place(text, selector)?),
+    };
     match plan.form {
-        CubeForm::JsonStat => stat::rows(part, &plan.columns),
-        CubeForm::SdmxJson => sdmx::rows(part, &plan.columns),
+        CubeForm::JsonStat => stat::rows(&part, &plan.columns),
+        CubeForm::SdmxJson => sdmx::rows(&part, &plan.columns),
     }
 }
 

@@ -29,7 +29,7 @@ impl Tables {
 
 fn table(text: &str, lookup: &Lookup, left: &mut usize) -> Result<HashMap<Box<str>, Box<str>>, PageError> {
     let text = match &lookup.select {
-        Some(selector) => Cow::Owned(beside(text, &select::rows(text, selector)?)),
+        Some(step) => Cow::Owned(beside(text, &select::rows(text, std::slice::from_ref(step))?)),
         None => Cow::Borrowed(text),
     };
     let mut entries = HashMap::new();

@@ -48,7 +48,8 @@ pub fn decode<'b>(bytes: &'b [u8], format: &Format) -> Result<Document<'b>, Page
 pub fn prepare<'b>(text: &'b str, mapping: &Mapping) -> Result<Cow<'b, str>, PageError> {
     let rows = match &mapping.prepare {
         Prepare::Nothing => return Ok(Cow::Borrowed(text)),
-        Prepare::Select(selector) => select::rows(text, selector)?,
+        Prepare::Select(steps) => select::rows(text, steps)?,
+        Prepare::Place(selector) => select::place(text, selector)?,
         Prepare::JoinPairs(join) => join::rows(text, join)?,
         Prepare::Cube(cube) => cube::rows(text, cube)?,
     };

@@ -46,12 +46,14 @@ impl FetchSettings {
     /// With what an operator writes: networks, and `host=URL` to send requests elsewhere.
     pub fn reaching(mut self, allow_private: &[String], rewrite: &[String]) -> Result<Self, String> {
         for text in allow_private {
-            self.allow_private.push(Network::parse(text).map_err(|error| format!("--allow-private: {error}"))?);
+            self.allow_private.push(Network::parse(text).map_err(|error| format!("drone.allow_private: {error}"))?);
         }
         for text in rewrite {
             let rule = text.split_once('=').filter(|(host, base)| !host.is_empty() && base.starts_with("http"));
             let (host, base) = rule.ok_or_else(|| {
-                format!("--rewrite: {text:?}; expected host=URL, such as api.example.org=http://127.0.0.1:8799/example")
+                format!(
+                    "drone.rewrite: {text:?}; expected host=URL, such as api.example.org=http://127.0.0.1:8799/example"
+                )
             })?;
             self.rewrite.push((host.to_owned(), base.to_owned()));
         }

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::decode::Tables;
 use super::json::Cell;
-use crate::profiles::plan::{Content, Field, Mapping, Member, Rule, Slot};
+use crate::profiles::plan::{Content, Field, Mapping, Member, Rank, Rule, Slot};
 
 /// The longest record, in bytes.
 pub const MAX_RECORD_BYTES: usize = 64 << 10;
@@ -35,12 +35,30 @@ impl<'r> Row<'r> {
 }
 
 /// What a record is told apart by from others of the run.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Identity {
     /// Hash of the dims of the key; `None` where the profile has no key.
     pub key: Option<u128>,
-    /// The measure by which the largest counts.
-    pub measure: Option<f64>,
+    /// The value by which the largest counts.
+    pub rank: Option<Ranked>,
+}
+
+/// A value that records are ranked by. Texts are larger than numbers.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+pub enum Ranked {
+    Number(f64),
+    Text(Box<str>),
+}
+
+impl Ranked {
+    fn of(text: &str) -> Self {
+        // Of two instants of one second, the one with milliseconds is the later.
+        let bare = text.strip_suffix('Z').unwrap_or(text);
+        match bare.parse() {
+            Ok(number) => Self::Number(number),
+            Err(_) => Self::Text(bare.into()),
+        }
+    }
 }
 
 /// The condition that a row does not meet.
@@ -49,17 +67,14 @@ pub fn unmet(mapping: &Mapping, cells: &[Cell<'_>]) -> Option<usize> {
     mapping.conditions.iter().position(|rule| !met(rule))
 }
 
-/// Appends the row's record to `out`. The error says why there is none; `out` is then to be cut back. `measure` is the
-/// field whose value the caller wants to know.
-pub fn write_record(
-    mapping: &Mapping,
-    row: Row<'_>,
-    measure: Option<u16>,
-    out: &mut Vec<u8>,
-    tally: &mut Tally,
-) -> Result<Identity, Drop> {
+/// Appends the row's record to `out`. The error says why there is none; `out` is then to be cut back.
+pub fn write_record(mapping: &Mapping, row: Row<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<Identity, Drop> {
     let start = out.len();
-    let mut writer = Writer { fields: &mapping.record.fields, row, tally, measure, identity: Identity::default() };
+    let ranked = match mapping.rank {
+        Some(Rank::Field(index)) => Some(index),
+        _ => None,
+    };
+    let mut writer = Writer { fields: &mapping.record.fields, row, tally, ranked, identity: Identity::default() };
     out.extend_from_slice(b"{\"dims\":");
     writer.object(&mapping.record.dims, true, out)?;
     out.extend_from_slice(b",\"measures\":");
@@ -70,7 +85,11 @@ pub fn write_record(
     if out.len() - start > MAX_RECORD_BYTES {
         return Err(Drop::TooLarge);
     }
-    Ok(writer.identity)
+    let mut identity = writer.identity;
+    if let Some(Rank::Slot(slot)) = mapping.rank {
+        identity.rank = cell_text(row.cell(slot)).map(|text| Ranked::of(&text));
+    }
+    Ok(identity)
 }
 
 /// The hash of a key to which one more dim is added.
@@ -85,7 +104,8 @@ struct Writer<'w> {
     fields: &'w [Field],
     row: Row<'w>,
     tally: &'w mut Tally,
-    measure: Option<u16>,
+    /// The field that records are ranked by.
+    ranked: Option<u16>,
     identity: Identity,
 }
 
@@ -124,8 +144,9 @@ impl Writer<'_> {
                 if field.in_key {
                     self.identity.key = Some(chained(self.identity.key, &out[start..]));
                 }
-                if self.measure == Some(index) {
-                    self.identity.measure = std::str::from_utf8(&out[start..]).ok().and_then(|text| text.parse().ok());
+                if self.ranked == Some(index) {
+                    let text = std::str::from_utf8(&out[start..]).unwrap_or_default();
+                    self.identity.rank = Some(Ranked::of(text.trim_matches('"')));
                 }
                 Ok(true)
             }

@@ -131,6 +131,14 @@ impl Tally {
         self.notes.merge(other.notes);
     }
 
+    /// Takes all that another tally holds as notes, under a name.
+    pub fn note_all(&mut self, other: Self, name: &str) {
+        for counts in [other.dropped, other.unread, other.notes] {
+            let told = |known: Dropped| Dropped { reason: format!("{name}{}", known.reason), ..known };
+            self.notes.merge(Counts(counts.0.into_iter().map(told).collect()));
+        }
+    }
+
     /// Rows dropped, fields unread, and notes, by reason.
     pub fn into_parts(self) -> (Vec<Dropped>, Vec<Dropped>, Vec<Dropped>) {
         (self.dropped.0, self.unread.0, self.notes.0)

@@ -63,7 +63,8 @@ fn write_untouched(field: &Field, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Opti
             number::write_raw(out, raw).map(|()| Written::Yes)
         }
         (Kind::Text, Cell::Clean(text)) => {
-            if text.is_empty() || text.len() > MAX_TEXT_BYTES || is_missing(&field.missing, text) {
+            let plain = !text.is_empty() && text.len() <= MAX_TEXT_BYTES && text.is_ascii();
+            if !plain || is_missing(&field.missing, text) {
                 return None;
             }
             out.push(b'"');
@@ -156,8 +157,16 @@ fn write_dim(field: &Field, text: &str, out: &mut Vec<u8>) -> Written {
     if text.len() > MAX_TEXT_BYTES {
         return Written::Unread(Unread::new(field, Loss::TooLong, text));
     }
-    write_text(out, text);
+    write_text(out, &composed(text));
     Written::Yes
+}
+
+/// In NFC, so that one name is one dim however a source composes its letters. Costs nothing for ASCII.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    icu_normalizer::ComposingNormalizerBorrowed::new_nfc().normalize(text)
 }
 
 fn write_measure(field: &Field, plan: &Number, text: &str, row: Row<'_>, out: &mut Vec<u8>) -> Written {

@@ -1,6 +1,7 @@
 //! One run: pages inside windows inside parameter sets, within the limits of its profile.
 
 mod attempts;
+mod first;
 mod listing;
 mod mapping;
 
@@ -15,7 +16,7 @@ use super::outbox::Outbox;
 use super::outcome::{RunInput, RunOutcome, Sink, Validators};
 use super::window::Windows;
 use crate::domain::run::RunState;
-use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan};
+use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan, Scalar};
 
 /// Runs a profile once. Never panics on what a source answers; the outcome says what happened. What the sink has
 /// accepted is right whatever comes after.
@@ -26,7 +27,7 @@ pub async fn run(fetcher: &Fetcher, input: RunInput<'_>, sink: &mut impl Sink) -
 
 /// [`run`] within other limits than the profile's own.
 pub async fn run_within(fetcher: &Fetcher, input: RunInput<'_>, limits: Limits, sink: &mut impl Sink) -> RunOutcome {
-    let mut run = Run::new(fetcher, &input, limits);
+    let mut run = Run::new(fetcher, &input, input.profile.plan(), limits);
     let end = match run.all(sink).await {
         Ok(()) => run.flush(sink).await.err(),
         Err(end @ End::Limit(_)) => run.flush(sink).await.err().or(Some(end)),
@@ -83,8 +84,8 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>, limits: Limits) -> Self {
-        let plan = input.profile.plan();
+    /// `plan` is that of the profile, or of the list which it asks for first.
+    fn new(fetcher: &'r Fetcher, input: &'r RunInput<'r>, plan: &'r Plan, limits: Limits) -> Self {
         let mapping = match &plan.mapping {
             MappingPlan::Ready(mapping) => Some(Arc::clone(mapping)),
             MappingPlan::ByShape(_) => None,
@@ -119,21 +120,31 @@ impl<'r> Run<'r> {
     async fn all(&mut self, sink: &mut impl Sink) -> Flow<()> {
         let plan = self.plan;
         for values in &plan.sets {
-            match &plan.window {
-                None => self.list(values, None, sink).await?,
-                Some(window) => {
-                    for bounds in Windows::new(window, self.input.now_ms) {
-                        self.list(values, Some(bounds), sink).await?;
-                    }
-                }
+            let Some(first) = &plan.first else {
+                self.windows(values, sink).await?;
+                continue;
+            };
+            for item in self.items(first, values).await? {
+                self.windows(&item, sink).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// All windows of one parameter set.
+    async fn windows(&mut self, values: &[Scalar], sink: &mut impl Sink) -> Flow<()> {
+        let Some(window) = &self.plan.window else { return self.list(values, None, sink).await };
+        for bounds in Windows::new(window, self.input.now_ms) {
+            self.list(values, Some(bounds), sink).await?;
         }
         Ok(())
     }
 
     /// Whether the whole run is one list, whose only answer may then be asked for with "has it changed?".
     fn is_single(&self) -> bool {
-        self.plan.sets.len() == 1 && self.plan.window.is_none()
+        let plan = self.plan;
+        let alone = std::ptr::eq(plan, self.input.profile.plan()) && plan.first.is_none();
+        alone && plan.sets.len() == 1 && plan.window.is_none()
     }
 
     async fn send(&mut self, sink: &mut impl Sink) -> Flow<()> {

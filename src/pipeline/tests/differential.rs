@@ -64,8 +64,10 @@ impl Reference {
             _ => return None,
         };
         let dims = [("d", answer, &self.document), ("p", parent, &self.parent), ("r", row, &self.row)];
+        let nfc = icu_normalizer::ComposingNormalizerBorrowed::new_nfc();
+        let dim = |text: String| nfc.normalize(&text).into_owned();
         let dims =
-            dims.iter().filter_map(|(name, from, path)| Some(((*name).to_owned(), text(get(from, path))?.into())));
+            dims.iter().filter_map(|(name, from, path)| Some(((*name).to_owned(), dim(text(get(from, path))?).into())));
         let dims: serde_json::Map<String, Value> = dims.collect();
         if dims.values().any(|text| text.as_str().is_some_and(|text| text.len() > 4096)) {
             return None;

@@ -1,10 +1,15 @@
 //! Profiles against answers, without a network: from YAML and bytes to records.
 
+mod combine;
 mod differential;
+mod first;
 mod forms;
 mod fuzz;
+mod hostile;
 mod pages;
+mod played;
 mod recipes;
+mod selectors;
 mod shapes;
 
 use super::decode::{self, Document};

@@ -2,7 +2,7 @@
 
 use super::notes::Notes;
 use super::scope::Scope;
-use super::{condition, field, record, rows};
+use super::{condition, field, first, record, rows};
 use crate::profiles::document::Document;
 use crate::profiles::document::rows::LookupDoc;
 use crate::profiles::document::source::Source;
@@ -11,7 +11,8 @@ use crate::profiles::document::source::form::Format;
 use crate::profiles::node::At;
 use crate::profiles::path::Segment;
 use crate::profiles::plan::{
-    Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pivot, Policy, Prepare, Rule, Slot, Stop, Until,
+    Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pick, Pivot, Policy, Prepare, Rule, SelectStep, Slot,
+    Stop, Take, Until,
 };
 
 /// At most this many conditions on a row.
@@ -24,6 +25,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let format = source.format.as_ref().map_or(Format::Json, |format| format.value);
     let grid = matches!(format, Format::Csv | Format::Columns);
     let mut scope = Scope::new(params, source.window.is_some(), found);
+    scope.without_value(first::batched(source, params));
     let mut prepare = Prepare::Nothing;
     match (&document.rows, found) {
         (Some(declared), _) => prepare = rows::declared(declared, grid, &mut scope, notes),
@@ -45,6 +47,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let pivot = pivot.and_then(|pivot| rows::pivot(pivot, &mut scope, notes));
     let lookups = lookups(document, grid, notes);
     let record = record::record(document, &missing, &lookups, &mut scope, notes);
+    let rank = record::rank(document, &record, &mut scope, notes);
     let policy = policy(source, &mut scope, notes);
     let (stop, next) = stop(source, &mut scope, notes);
     let finished = notes.keep(place, scope.finish())?;
@@ -60,6 +63,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let pivot = pivot.map(|pivot| Pivot { columns: finished.pivot, ..pivot });
     Some(Mapping {
         places: finished.places,
+        rows_may_be_absent: format == Format::Xml,
         prepare,
         pivot,
         lookups,
@@ -68,6 +72,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
         document_slots: finished.document_slots,
         conditions,
         record,
+        rank,
         policy,
         stop,
         next,
@@ -92,25 +97,21 @@ fn lookups(document: &Document, grid: bool, notes: &mut Notes) -> Vec<Lookup> {
 
 fn lookup(name: &str, doc: &At<LookupDoc>, notes: &mut Notes) -> Option<Lookup> {
     let mut scope = Scope::new(&[], false, None);
-    let mut select = None;
-    match (&doc.value.each, &doc.value.entries) {
-        (Some(each), None) => {
-            select = rows::selector(each, notes);
-            let segments = if select.is_some() { Vec::new() } else { notes.path(each)?.segments };
-            let prepared = if select.is_some() { scope.prepare() } else { Ok(()) };
-            let added = prepared.and_then(|()| scope.add_levels(None, &segments, LevelKind::Each));
-            notes.keep(each.place, added)?;
-        }
-        (None, Some(entries)) => {
-            let path = notes.path(entries)?;
-            let added = scope.add_levels(None, &path.segments, LevelKind::Entries { key: None, keys: Keys::All });
-            notes.keep(entries.place, added)?;
-        }
+    let (rows, entries) = match (&doc.value.each, &doc.value.entries) {
+        (Some(each), None) => (each, false),
+        (None, Some(entries)) => (entries, true),
         _ => {
             notes.add(doc.place, "a lookup has either each or entries");
             return None;
         }
-    }
+    };
+    let kind = if entries { LevelKind::Entries { key: None, keys: Keys::All } } else { LevelKind::Each };
+    let take = if entries { Take::Members } else { Take::Elements };
+    let select = self::rows::selector(rows, notes).map(|selector| SelectStep { pick: Pick::Path(selector), take });
+    let segments = if select.is_some() { Vec::new() } else { notes.path(rows)?.segments };
+    let prepared = if select.is_some() { scope.prepare() } else { Ok(()) };
+    let added = prepared.and_then(|()| scope.add_levels(None, &segments, kind));
+    notes.keep(rows.place, added)?;
     let (Some(keys), Some(value)) = (&doc.value.key, &doc.value.value) else {
         notes.add(doc.place, "a lookup needs key and value");
         return None;
@@ -185,14 +186,14 @@ fn stop(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> (Stop, Opt
 
 fn document_condition(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Condition> {
     let parsed = notes.keep(text.place, condition::parse(&text.value))?;
-    let slot = scope.document_slot(without_all(&parsed.path.segments));
+    let slot = scope.answer_slot(parsed.path.origin, without_all(&parsed.path.segments));
     let slot = notes.keep(text.place, slot.map_err(|error| format!("{}: {error}", parsed.path)))?;
     Some(parsed.with_slot(slot))
 }
 
 fn document_slot(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Slot> {
     let path = notes.path(text)?;
-    let slot = scope.document_slot(without_all(&path.segments));
+    let slot = scope.answer_slot(path.origin, without_all(&path.segments));
     notes.keep(text.place, slot.map_err(|error| format!("{:?}: {error}", text.value)))
 }
 

@@ -4,6 +4,7 @@
 mod condition;
 mod decoding;
 mod field;
+mod first;
 mod mapping;
 mod minimal;
 mod notes;
@@ -23,7 +24,7 @@ use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
 use super::node::{At, Place};
 use super::own_test::ProfileTest;
 use super::path::{Origin, Path, Segment};
-use super::plan::{Duplicates, Found, FoundKind, Limits, Mapping, MappingPlan, Paging, Plan, Request};
+use super::plan::{Found, FoundKind, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
 use notes::Notes;
@@ -126,32 +127,56 @@ fn plan(document: &Document, notes: &mut Notes) -> Option<Plan> {
         return None;
     };
     let doc = &source.value;
-    let (params, sets) = source::parameters(doc, notes);
+    let limits = limits(document.limits.as_ref(), notes);
+    let (mut params, sets) = source::parameters(doc, notes);
+    let first = first::first(document, &params, &sets, &limits, notes).map(Box::new);
+    let own = params.len();
+    params.extend(first::names(doc));
+    let batch = first::batch(doc, &params, own, notes);
+    let sets = match &batch {
+        Some(batch) if batch.index < own => batch.batched(sets),
+        _ => sets,
+    };
+    let plan = plan_of(document, (params, sets), limits, notes)?;
+    Some(Plan { first, batch, ..plan })
+}
+
+/// Compiles all but what parameters are made of.
+fn plan_of(
+    document: &Document,
+    (params, sets): (Vec<String>, Vec<Vec<Scalar>>),
+    limits: Limits,
+    notes: &mut Notes,
+) -> Option<Plan> {
+    let source = document.source.as_ref()?;
+    let doc = &source.value;
     let window = window::window(doc, notes);
     let holes = source::Holes { params: &params, has_window: doc.window.is_some(), has_cursor: doc.cursor.is_some() };
     let request = source::request(source, &holes, notes);
     let paging = window::paging(doc, notes);
-    let limits = limits(document.limits.as_ref(), notes);
     let empty_on = doc.empty_on.iter().flatten().filter_map(|status| self::status(status, notes)).collect();
     let decoding = decoding::decoding(doc, notes);
     let cursor = doc.cursor.as_ref().and_then(|cursor| window::cursor(doc, cursor, request.as_ref(), notes));
     check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
     let mapping = mapping_plan(document, &params, notes)?;
-    let duplicates = duplicates(document, &mapping, notes);
+    let duplicates = record::duplicates(document, notes);
     let request = request?;
-    Some(Plan { request, params, sets, window, paging, empty_on, decoding, cursor, duplicates, limits, mapping })
-}
-
-fn duplicates(document: &Document, mapping: &MappingPlan, notes: &mut Notes) -> Duplicates {
-    match mapping {
-        MappingPlan::Ready(mapping) => record::duplicates(document, &mapping.record, notes),
-        MappingPlan::ByShape(_) => {
-            // The record does not depend on the shape.
-            let stand_in = Found { kind: FoundKind::Each, under: Vec::new(), outside: Vec::new() };
-            let compiled = mapping::mapping(document, &[], Some(&stand_in), &mut Notes::default());
-            compiled.map_or(Duplicates::Last, |compiled| record::duplicates(document, &compiled.record, notes))
-        }
-    }
+    let (first, batch) = (None, None);
+    Some(Plan {
+        request,
+        params,
+        sets,
+        first,
+        batch,
+        window,
+        paging,
+        empty_on,
+        decoding,
+        cursor,
+        duplicates,
+        limits,
+        mapping,
+    })
 }
 
 /// A parameter of paging that goes into the body needs a JSON body.

@@ -10,7 +10,7 @@ use crate::domain::record::{MAX_DEPTH, MAX_MEMBERS, MAX_NAME_BYTES};
 use crate::profiles::document::Document;
 use crate::profiles::document::fields::Field as FieldDoc;
 use crate::profiles::node::{At, Entries, Place};
-use crate::profiles::plan::{Content, Duplicates, Field, Lookup, Member, Missing, Record};
+use crate::profiles::plan::{Content, Duplicates, Field, Lookup, Member, Missing, Rank, Record};
 
 /// Which half of the record a field is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,20 +76,18 @@ fn check_size(fields: &[Field], document: &Document, notes: &mut Notes) {
 }
 
 /// What becomes of records with one key.
-pub fn duplicates(document: &Document, record: &Record, notes: &mut Notes) -> Duplicates {
+pub fn duplicates(document: &Document, notes: &mut Notes) -> Duplicates {
     let Some(said) = &document.on_duplicate else { return Duplicates::Last };
     if document.key.as_ref().is_none_or(Vec::is_empty) {
         notes.add(said.place, "on_duplicate needs key: without one every record stands for itself");
     }
-    let max = said.value.strip_prefix("max(").and_then(|rest| rest.strip_suffix(')'));
-    match (said.value.as_str(), max) {
-        ("last", _) => Duplicates::Last,
-        ("first", _) => Duplicates::First,
-        ("error", _) => Duplicates::Error,
-        (_, Some(measure)) => largest(measure.trim(), said.place, record, notes),
-        (other, None) => {
-            let message =
-                format!("{other:?} is not a rule for duplicates; expected last, first, error or max(measure)");
+    match said.value.as_str() {
+        "last" => Duplicates::Last,
+        "first" => Duplicates::First,
+        "error" => Duplicates::Error,
+        other if ranked_by(other).is_some() => Duplicates::Max,
+        other => {
+            let message = format!("{other:?} is not a rule for duplicates; expected last, first, error or max(field)");
             match crate::profiles::nearest::nearest(other, &["last", "first", "error"]) {
                 Some(near) => notes.add_with_hint(said.place, message, format!("did you mean {near:?}?")),
                 None => notes.add(said.place, message),
@@ -99,17 +97,30 @@ pub fn duplicates(document: &Document, record: &Record, notes: &mut Notes) -> Du
     }
 }
 
-fn largest(measure: &str, place: Place, record: &Record, notes: &mut Notes) -> Duplicates {
-    let bare = measure.strip_prefix("measures.").unwrap_or(measure);
-    let full = format!("measures.{bare}");
-    let index = record.fields.iter().position(|field| field.name == full);
-    if let Some(index) = index.and_then(|index| u16::try_from(index).ok()) {
-        return Duplicates::Max(index);
+/// The field of `max(field)`.
+fn ranked_by(rule: &str) -> Option<&str> {
+    rule.strip_prefix("max(")?.strip_suffix(')').map(str::trim)
+}
+
+/// By what the largest record of a key is found: a field of the record, or a value of the row.
+pub fn rank(document: &Document, record: &Record, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Rank> {
+    let said = document.on_duplicate.as_ref()?;
+    let name = ranked_by(&said.value)?;
+    if name.starts_with('@') {
+        let path = At { value: name.to_owned(), place: said.place };
+        return field::slot(&path, scope, notes).map(Rank::Slot);
     }
-    let measures: Vec<&str> = record.fields.iter().filter_map(|field| field.name.strip_prefix("measures.")).collect();
-    let hint = format!("measures are {}", crate::profiles::node::list(&measures));
-    notes.add_with_hint(place, format!("there is no measure {bare:?}"), hint);
-    Duplicates::Last
+    let named = |field: &Field| {
+        let halves = [Half::Measures, Half::Dims].map(|half| format!("{}.{name}", half.word()));
+        field.name == name || halves.contains(&field.name)
+    };
+    if let Some(index) = record.fields.iter().position(named).and_then(|index| u16::try_from(index).ok()) {
+        return Some(Rank::Field(index));
+    }
+    let names: Vec<&str> = record.fields.iter().map(|field| field.name.as_str()).collect();
+    let hint = format!("fields are {}; a value of the row is written @.{name}", crate::profiles::node::list(&names));
+    notes.add_with_hint(said.place, format!("there is no field {name:?}"), hint);
+    None
 }
 
 /// The dims of the key, as lists of names.

@@ -9,7 +9,9 @@ use crate::profiles::document::rows::{
 };
 use crate::profiles::node::{At, Place};
 use crate::profiles::path::{Origin, Path, Segment};
-use crate::profiles::plan::{self, Found, FoundKind, JoinPairs, Keys, LevelKind, Places, Prepare, Selector};
+use crate::profiles::plan::{
+    self, Found, FoundKind, JoinPairs, Keys, LevelKind, ListPlace, Pick, Places, Prepare, SelectStep, Selector, Take,
+};
 
 /// Adds the levels that the profile names; gives what is to be done before they are walked.
 pub fn declared(rows: &At<Rows>, grid: bool, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
@@ -47,12 +49,12 @@ fn container(doc: &Rows, place: Place, grid: bool, scope: &mut Scope<'_>, notes:
         Rows { each: Some(each), .. } => return each_rows(&each.value, scope, notes),
         Rows { join_pairs: Some(pairs), .. } => return join_pairs(pairs, scope, notes),
         Rows { cube: Some(cube), .. } => return self::cube(cube, scope, notes),
-        Rows { table: Some(table), .. } => table_rows(table, scope, notes),
+        Rows { table: Some(table), .. } => return table_rows(table, scope, notes),
         Rows { zip: Some(zip), .. } => {
             let kind = LevelKind::Zip { columns: Vec::new() };
-            under(zip.value.under.as_ref(), zip.place, kind, scope, notes);
+            return under(zip.value.under.as_ref(), zip.place, kind, scope, notes);
         }
-        Rows { single, .. } => under(single.as_ref(), place, LevelKind::Single, scope, notes),
+        Rows { single, .. } => return under(single.as_ref(), place, LevelKind::Single, scope, notes),
     }
     Prepare::Nothing
 }
@@ -151,13 +153,17 @@ fn join_pairs(pairs: &At<JoinPairsDoc>, scope: &mut Scope<'_>, notes: &mut Notes
     notes.keep(pairs.place, root);
     let mut slots = Vec::with_capacity(lists.len());
     for (name, path) in lists {
+        if let Some(selector) = selector(path, notes) {
+            slots.push((name.value.clone(), ListPlace::Selected(selector)));
+            continue;
+        }
         let Some(parsed) = notes.path(path) else { continue };
         let segments = match parsed.segments.as_slice() {
             [rest @ .., Segment::All] => rest.to_vec(),
             all => all.to_vec(),
         };
         let slot = finder.row_slot(&Path { origin: Origin::Row, segments });
-        slots.extend(notes.keep(path.place, slot).map(|slot| (name.value.clone(), slot)));
+        slots.extend(notes.keep(path.place, slot).map(|slot| (name.value.clone(), ListPlace::Slot(slot))));
     }
     let key = doc.key.as_ref().map_or("key", |key| key.value.as_str());
     let names = std::iter::once(key).chain(lists.iter().map(|(name, _)| name.value.as_str()));
@@ -181,8 +187,14 @@ fn cube(cube: &At<Cube>, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
         notes.add(cube.place, "a cube needs form: json-stat or sdmx-json");
         return Prepare::Nothing;
     };
-    let under = doc.under.as_ref().and_then(|path| notes.path(path)).map_or_else(Vec::new, |path| path.segments);
-    if under.contains(&Segment::All) {
+    let under = match doc.under.as_ref().and_then(|path| selector(path, notes)) {
+        Some(selector) => Pick::Path(selector),
+        None => {
+            let path = doc.under.as_ref().and_then(|path| notes.path(path));
+            Pick::Plain(path.map_or_else(Vec::new, |path| path.segments))
+        }
+    };
+    if matches!(&under, Pick::Plain(segments) if segments.contains(&Segment::All)) {
         notes.add(cube.place, "the path of a cube leads to one place");
     }
     let rows = scope.prepare().and_then(|()| scope.add_levels(None, &[], LevelKind::Each));
@@ -191,72 +203,125 @@ fn cube(cube: &At<Cube>, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
     Prepare::Cube(plan::Cube { form: form.value, under, columns: Vec::new() })
 }
 
-fn each_rows(each: &Each, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
-    let steps = match each {
-        Each::Path(path) => return first(None, path, LevelKind::Each, scope, notes),
-        Each::Steps(steps) => steps,
-    };
-    let mut prepare = Prepare::Nothing;
-    for (index, step) in steps.iter().enumerate() {
-        let done = self::step(step, index == 0, scope, notes);
-        if index == 0 {
-            prepare = done;
+/// One step of `each`.
+struct Step<'d> {
+    name: Option<&'d At<String>>,
+    text: &'d At<String>,
+    way: Way,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Each,
+    Entries,
+    Zip,
+    Table,
+}
+
+impl Step<'_> {
+    fn name(&self) -> Option<&str> {
+        self.name.map(|name| name.value.as_str())
+    }
+
+    fn kind(&self) -> LevelKind {
+        match self.way {
+            Way::Each => LevelKind::Each,
+            Way::Entries => LevelKind::Entries { key: None, keys: Keys::All },
+            Way::Zip => LevelKind::Zip { columns: Vec::new() },
+            Way::Table => LevelKind::Table { columns: Vec::new(), unpivot: None },
         }
     }
-    prepare
+
+    fn take(&self) -> Take {
+        match self.way {
+            Way::Each => Take::Elements,
+            Way::Entries => Take::Members,
+            Way::Zip | Way::Table => Take::Whole,
+        }
+    }
 }
 
-/// The outermost step: a plain path, or any JSONPath.
-fn first(name: Option<&str>, text: &At<String>, kind: LevelKind, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
-    let Some(selector) = selector(text, notes) else {
-        add(name, text, kind, true, scope, notes);
-        return Prepare::Nothing;
+fn each_rows(each: &Each, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
+    let steps: Vec<Step<'_>> = match each {
+        Each::Path(text) => vec![Step { name: None, text, way: Way::Each }],
+        Each::Steps(steps) => steps.iter().filter_map(|step| self::step(step, notes)).collect(),
     };
-    if !matches!(kind, LevelKind::Each) {
-        notes.add(text.place, "entries takes a plain path, without filters");
+    let selects: Vec<Option<Selector>> = steps.iter().map(|step| selector(step.text, notes)).collect();
+    let prepared = selects.iter().any(Option::is_some);
+    if prepared {
+        notes.keep(steps[0].text.place, scope.prepare());
     }
-    let rows = scope.prepare().and_then(|()| scope.add_levels(name, &[], kind));
-    notes.keep(text.place, rows);
-    Prepare::Select(Box::new(selector))
+    let last = steps.len().saturating_sub(1);
+    let mut picks = Vec::with_capacity(steps.len());
+    for (index, (step, select)) in steps.iter().zip(selects).enumerate() {
+        if let Some(name) = step.name {
+            check_name(name, scope, notes);
+        }
+        let first = index == 0;
+        if prepared {
+            picks.extend(pick(step, select, first, scope, notes));
+            let added = scope.add_levels(step.name(), &[], step.kind());
+            let split = added.and_then(|()| if index < last { scope.split_elements() } else { Ok(()) });
+            notes.keep(step.text.place, split);
+        } else {
+            add(step, first, scope, notes);
+        }
+    }
+    if prepared { Prepare::Select(picks) } else { Prepare::Nothing }
 }
 
-/// A JSONPath that is more than a plain path. `None` where it is plain, or where both are wrong (a plain path's problem
-/// is told then).
-pub fn selector(text: &At<String>, notes: &mut Notes) -> Option<Selector> {
-    let trimmed = text.value.trim();
-    if !trimmed.starts_with('$') || Path::parse(trimmed).is_ok() {
-        return None;
+/// Where a step finds its rows, in a tree.
+fn pick(
+    step: &Step<'_>,
+    select: Option<Selector>,
+    first: bool,
+    scope: &Scope<'_>,
+    notes: &mut Notes,
+) -> Option<SelectStep> {
+    let take = step.take();
+    if let Some(selector) = select {
+        begins_at_answer(step.text, selector.text.starts_with('$'), first, notes)?;
+        let pick = Pick::Path(without_step_name(selector, step.text, first, scope, notes)?);
+        return Some(SelectStep { pick, take });
     }
-    match serde_json_path::JsonPath::parse(trimmed) {
-        Ok(path) => Some(Selector { text: trimmed.to_owned(), path }),
-        Err(error) => {
-            if trimmed.contains(['?', ':', ',']) || trimmed.contains("..") {
-                notes.add(text.place, format!("{trimmed:?} is not a JSONPath (RFC 9535): {error}"));
-            }
+    let path = step_path(step.text, first, scope, notes)?;
+    Some(SelectStep { pick: Pick::Plain(path.segments), take })
+}
+
+/// `tx.data[?…]` in the second step means `data[?…]` of the first.
+fn without_step_name(
+    selector: Selector,
+    text: &At<String>,
+    first: bool,
+    scope: &Scope<'_>,
+    notes: &mut Notes,
+) -> Option<Selector> {
+    let outer = scope.level_names().last().filter(|_| !first);
+    let Some(rest) = outer.and_then(|outer| selector.text.strip_prefix(outer)) else { return Some(selector) };
+    let inner = if scope.innermost_is_entries() { rest.strip_prefix(".value").unwrap_or(rest) } else { rest };
+    if !inner.starts_with(['.', '[']) {
+        return Some(selector);
+    }
+    notes.keep(text.place, Selector::parse(&format!("${inner}"))).flatten()
+}
+
+/// A JSONPath that is more than a plain path. `None` where it is plain, or where it is wrong and that was noted.
+pub fn selector(text: &At<String>, notes: &mut Notes) -> Option<Selector> {
+    notes.keep(text.place, Selector::parse(&text.value)).flatten()
+}
+
+fn step<'d>(step: &'d At<StepDoc>, notes: &mut Notes) -> Option<Step<'d>> {
+    let name = step.value.name.as_ref();
+    let doc = &step.value;
+    let ways = [(&doc.path, Way::Each), (&doc.entries, Way::Entries), (&doc.zip, Way::Zip), (&doc.table, Way::Table)];
+    let mut said = ways.into_iter().filter_map(|(text, way)| Some((text.as_ref()?, way)));
+    match (said.next(), said.next()) {
+        (Some((text, way)), None) => Some(Step { name, text, way }),
+        _ => {
+            notes.add(step.place, "a step is one of path, entries, zip and table");
             None
         }
     }
-}
-
-fn step(step: &At<StepDoc>, first: bool, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
-    let name = step.value.name.as_ref();
-    if let Some(name) = name {
-        check_name(name, scope, notes);
-    }
-    let name = name.map(|name| name.value.as_str());
-    let (path, kind) = match (&step.value.path, &step.value.entries) {
-        (Some(path), None) => (path, LevelKind::Each),
-        (None, Some(path)) => (path, LevelKind::Entries { key: None, keys: Keys::All }),
-        _ => {
-            notes.add(step.place, "a step has either path or entries");
-            return Prepare::Nothing;
-        }
-    };
-    if first {
-        return self::first(name, path, kind, scope, notes);
-    }
-    add(name, path, kind, false, scope, notes);
-    Prepare::Nothing
 }
 
 fn check_name(name: &At<String>, scope: &Scope<'_>, notes: &mut Notes) {
@@ -270,16 +335,27 @@ fn check_name(name: &At<String>, scope: &Scope<'_>, notes: &mut Notes) {
     }
 }
 
-fn add(name: Option<&str>, text: &At<String>, kind: LevelKind, first: bool, scope: &mut Scope<'_>, notes: &mut Notes) {
-    let Some(mut path) = notes.path(text) else { return };
-    if !first && path.origin == Origin::Document {
-        let hint = "a step begins at the element of the step before: leave the $. out";
-        notes.add_with_hint(text.place, format!("{:?} begins at the whole answer", text.value), hint);
-        return;
-    }
+fn add(step: &Step<'_>, first: bool, scope: &mut Scope<'_>, notes: &mut Notes) {
+    let Some(path) = step_path(step.text, first, scope, notes) else { return };
+    let result = scope.add_levels(step.name(), &path.segments, step.kind());
+    notes.keep(step.text.place, result);
+}
+
+fn step_path(text: &At<String>, first: bool, scope: &Scope<'_>, notes: &mut Notes) -> Option<Path> {
+    let mut path = notes.path(text)?;
+    begins_at_answer(text, path.origin == Origin::Document, first, notes)?;
     strip_step_name(&mut path, first, scope);
-    let result = scope.add_levels(name, &path.segments, kind);
-    notes.keep(text.place, result);
+    Some(path)
+}
+
+/// A later step begins at the element of the one before it.
+fn begins_at_answer(text: &At<String>, document: bool, first: bool, notes: &mut Notes) -> Option<()> {
+    if first || !document {
+        return Some(());
+    }
+    let hint = "a step begins at the element of the step before: leave the $. out";
+    notes.add_with_hint(text.place, format!("{:?} begins at the whole answer", text.value), hint);
+    None
 }
 
 /// `tx.value` in the second step means `value` of the first: a step starts from the one before it in any case.
@@ -294,32 +370,49 @@ fn strip_step_name(path: &mut Path, first: bool, scope: &Scope<'_>) {
     }
 }
 
-fn table_rows(table: &At<Table>, scope: &mut Scope<'_>, notes: &mut Notes) {
+fn table_rows(table: &At<Table>, scope: &mut Scope<'_>, notes: &mut Notes) -> Prepare {
     match (&table.value.header, &table.value.names) {
         (Some(_), None) => {
             let kind = LevelKind::Table { columns: Vec::new(), unpivot: None };
-            under(table.value.under.as_ref(), table.place, kind, scope, notes);
+            under(table.value.under.as_ref(), table.place, kind, scope, notes)
         }
         (None, Some(names)) => {
-            under(table.value.under.as_ref(), table.place, LevelKind::Each, scope, notes);
+            let prepare = under(table.value.under.as_ref(), table.place, LevelKind::Each, scope, notes);
             let result = scope.name_columns(names.iter().map(|name| name.value.as_str()));
             notes.keep(table.place, result);
+            prepare
         }
-        _ => notes.add(table.place, "a table has either header: first or names"),
+        _ => {
+            notes.add(table.place, "a table has either header: first or names");
+            Prepare::Nothing
+        }
     }
 }
 
-fn under(path: Option<&At<String>>, place: Place, kind: LevelKind, scope: &mut Scope<'_>, notes: &mut Notes) {
+/// The rows of one container.
+fn under(
+    path: Option<&At<String>>,
+    place: Place,
+    kind: LevelKind,
+    scope: &mut Scope<'_>,
+    notes: &mut Notes,
+) -> Prepare {
+    if let Some(selector) = path.and_then(|text| selector(text, notes)) {
+        let result = scope.prepare().and_then(|()| scope.add_levels(None, &[], kind));
+        notes.keep(place, result);
+        return Prepare::Place(selector);
+    }
     let root = || Path { origin: Origin::Document, segments: Vec::new() };
     let path = match path {
         Some(text) => notes.path(text),
         None => Some(root()),
     };
-    let Some(path) = path else { return };
+    let Some(path) = path else { return Prepare::Nothing };
     let mut segments = path.segments;
     if matches!(kind, LevelKind::Each | LevelKind::Table { .. }) && segments.last() == Some(&Segment::All) {
         segments.pop();
     }
     let result = scope.add_levels(None, &segments, kind);
     notes.keep(place, result);
+    Prepare::Nothing
 }

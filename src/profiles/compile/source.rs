@@ -32,11 +32,15 @@ pub fn parameters(source: &Source, notes: &mut Notes) -> (Vec<String>, Vec<Vec<S
         return none();
     }
     for name in &result.0 {
-        if !name.chars().all(|next| next.is_alphanumeric() || next == '_' || next == '-') {
-            notes.add(place, format!("the parameter name {name:?} may hold letters, digits, _ and - only"));
-        }
+        good_param_name(name, place, notes);
     }
     result
+}
+
+pub fn good_param_name(name: &str, place: Place, notes: &mut Notes) {
+    if name.is_empty() || !name.chars().all(|next| next.is_alphanumeric() || next == '_' || next == '-') {
+        notes.add(place, format!("the parameter name {name:?} may hold letters, digits, _ and - only"));
+    }
 }
 
 fn listed(sets: &[At<Entries<At<Scalar>>>], notes: &mut Notes) -> (Vec<String>, Vec<Vec<Scalar>>) {
@@ -143,6 +147,10 @@ pub fn request(source: &At<Source>, holes: &Holes<'_>, notes: &mut Notes) -> Opt
     };
     let template = holes.template(url, notes)?;
     check_url(url, &template, notes);
+    let raw_query = doc.raw_query.as_ref().and_then(|text| holes.template(text, notes));
+    if let (Some(raw), true) = (&doc.raw_query, raw_query.as_ref().is_some_and(|text| text.parts.is_empty())) {
+        notes.add(raw.place, "raw_query is empty; leave it out");
+    }
     let method = doc.method.unwrap_or(if doc.body.is_some() { Method::Post } else { Method::Get });
     let body = doc.body.as_ref().map_or(plan::Body::None, |body| self::body(body, holes, notes));
     if let (Method::Get, Some(unused)) = (method, &doc.body) {
@@ -152,6 +160,7 @@ pub fn request(source: &At<Source>, holes: &Holes<'_>, notes: &mut Notes) -> Opt
         method,
         url: template,
         query: doc.query.as_ref().map_or_else(Vec::new, |query| holes.named(query, notes)),
+        raw_query,
         headers: doc.headers.as_ref().map_or_else(Vec::new, |headers| self::headers(headers, holes, notes)),
         auth: doc.auth.as_ref().and_then(|auth| self::auth(auth, &body, notes)),
         user_agent: doc.user_agent.as_ref().and_then(|text| header_text(text, notes)),

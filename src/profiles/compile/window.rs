@@ -38,7 +38,11 @@ pub fn window(source: &Source, notes: &mut Notes) -> Option<plan::Window> {
         }
     }
     let inclusive = doc.inclusive.unwrap_or(Inclusive::Start);
-    Some(plan::Window { from, to, step: step.value.span, inclusive })
+    let overlap_ms = doc.overlap.as_ref().map_or(0, |overlap| i64::try_from(overlap.value.ms).unwrap_or(i64::MAX));
+    if let Some(long) = doc.overlap.as_ref().filter(|_| overlap_ms >= step.value.about_ms) {
+        notes.add(long.place, "the overlap is as long as the step, or longer");
+    }
+    Some(plan::Window { from, to, step: step.value.span, inclusive, overlap_ms })
 }
 
 fn instant(text: &At<Scalar>, notes: &mut Notes) -> Option<Instant> {

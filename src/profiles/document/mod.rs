@@ -56,8 +56,9 @@ document! {
         /// is a new version of the observation. A row that lacks one of them gives no record.
         key: Vec<At<String>>,
         /// What becomes of rows of one run that have the same `key` and other values: `last` (default: the later
-        /// one counts), `first`, `error` (the run fails), or `max(name)`: the one with the largest measure. Equal
-        /// rows are kept once in any case.
+        /// one counts), `first`, `error` (the run fails), or `max(field)`: the one with the largest value of a measure or dim,
+        /// such as `max(time.at)`, or of a path in the row, `max(@.filed)`. Numbers are compared as numbers, all else as
+        /// text. Equal rows are kept once in any case.
         on_duplicate: At<String>,
         /// When to run.
         schedule: At<Schedule>,

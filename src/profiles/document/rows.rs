@@ -11,8 +11,8 @@ document! {
     /// Where the rows are: exactly one of `each`, `table`, `zip`, `join_pairs`, `cube` and `single`; `unpivot` or
     /// `pivot` may stand beside it.
     pub struct Rows {
-        /// Every element of an array: a path such as `$.data`, or a list of steps for nested lists. The first path may
-        /// be any JSONPath (RFC 9535), with filters: `$.included[?@.type=='route']`.
+        /// Every element of an array: a path such as `$.data`, or a list of steps for nested lists. Each may be
+        /// any JSONPath (RFC 9535), with filters: `$.included[?@.type=='route']`.
         each: At<Each>,
         /// An array of arrays. Answers in csv or columns are tables without saying so.
         table: At<Table>,
@@ -171,7 +171,7 @@ document! {
     pub struct LookupDoc {
         /// Path of an array; any JSONPath (RFC 9535).
         each: At<String>,
-        /// Path of a map; its rows have `key` and `value`.
+        /// Path of a map, or a JSONPath that selects maps; its rows have `key` and `value`.
         entries: At<String>,
         /// Path of the field by which a row is found. Of a list of paths, the values are put together with `|` between
         /// them, as a field does by `from: "{a}|{b}"`.
@@ -216,14 +216,22 @@ pub enum Each {
 }
 
 document! {
-    /// One step into nested lists. Fields of every step stay in reach by its name: `series.seriesID`.
+    /// One step into nested lists: one of `path`, `entries`, `zip` and `table`. Fields of every step stay in reach by its name: `series.seriesID`. Where one of the steps
+    /// is more than a plain path, the answer is read as a whole tree: it then takes several times its size in memory, and
+    /// numbers keep 64 bits.
     pub struct StepDoc {
         /// Name of the step.
         name as "as": At<String>,
-        /// Path of an array, from the element of the step before.
+        /// Path of an array, from the element of the step before; or a JSONPath that selects the rows themselves:
+        /// `values[?@.quality != 'X']`, with `match()` and `search()` for regular expressions.
         path: At<String>,
         /// Path of a map whose keys are data, from the element of the step before. Gives `name.key` and `name.value`.
         entries: At<String>,
+        /// Path of an object with parallel arrays, from the element of the step before; for the last step.
+        zip: At<String>,
+        /// Path of an array of arrays whose first row names the columns, from the element of the step before; for the last
+        /// step.
+        table: At<String>,
     }
 }
 

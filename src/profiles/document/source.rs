@@ -2,12 +2,14 @@
 
 pub mod answer;
 pub mod auth;
+pub mod first;
 pub mod form;
 pub mod paging;
 pub mod request;
 
 use answer::Failure;
 use auth::Auth;
+use first::{Batch, First};
 use form::{Archive, ColumnsDoc, Compression, Csv, Format};
 use paging::Paging;
 use request::{Body, Cursor, ForEach, Method, Window};
@@ -28,6 +30,9 @@ document! {
         method: Method,
         /// Query parameters; a list repeats the parameter.
         query: Entries<At<Scalars>>,
+        /// A query that is put in as it is written, but for `{name}` (encoded) and `{+name}` (as it is): `q=a+b`. It
+        /// stands before the parameters of `query`.
+        raw_query: At<String>,
         /// Request headers.
         headers: Entries<At<String>>,
         /// Body of a POST.
@@ -48,6 +53,11 @@ document! {
         cursor: At<Cursor>,
         /// Parameter sets; the request is made once for each: a list of maps, or a map of lists (every combination).
         for_each: At<ForEach>,
+        /// A list that is asked for first: one request follows for each of its rows.
+        first: At<First>,
+        /// The most values of a parameter that go into one request, `50`, or a map. The values stand in a text with commas
+        /// between them; in a JSON body a text that is exactly `{name}` becomes a list.
+        batch: At<Batch>,
         /// Time windows; the request is made once for each.
         window: At<Window>,
         /// How to come to the next page.

@@ -102,6 +102,6 @@ pub enum Duplicates {
     Last,
     First,
     Error,
-    /// The one with the largest value of the measure with this index into `Record::fields`.
-    Max(u16),
+    /// The one with the largest value of `Mapping::rank`.
+    Max,
 }

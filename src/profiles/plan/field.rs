@@ -11,6 +11,15 @@ pub struct Record {
     pub measures: Vec<Member>,
 }
 
+/// What records are ranked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// Index into [`Record::fields`].
+    Field(u16),
+    /// A value of the row that need not be in the record.
+    Slot(Slot),
+}
+
 /// A member of the record's dims or measures.
 #[derive(Debug)]
 pub struct Member {

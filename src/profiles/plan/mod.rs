@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod decoding;
 mod field;
+mod first;
 mod shape;
 
 use super::document::Document;
@@ -23,6 +24,7 @@ pub use super::template::{Hole, Part, Template};
 pub use super::units::{Conversion, Unit};
 pub use decoding::*;
 pub use field::*;
+pub use first::*;
 pub use shape::*;
 
 /// Index into the array of values of a row.
@@ -44,6 +46,10 @@ pub struct Plan {
     pub params: Vec<String>,
     /// Values of the parameters, one list for each set. One empty set where there are none.
     pub sets: Vec<Vec<Scalar>>,
+    /// Gives more parameters to each set, one list of them for each of its rows.
+    pub first: Option<Box<First>>,
+    /// How the values of `first` share requests; those of `for_each` are put together in `sets` already.
+    pub batch: Option<Batch>,
     pub window: Option<Window>,
     pub paging: Option<Paging>,
     pub empty_on: Vec<u16>,
@@ -83,6 +89,8 @@ pub struct Request {
     pub method: Method,
     pub url: Template,
     pub query: Vec<(String, Vec<Template>)>,
+    /// Put before `query` as it is.
+    pub raw_query: Option<Template>,
     pub headers: Vec<(String, Template)>,
     pub body: Body,
     pub auth: Option<Auth>,
@@ -100,7 +108,8 @@ impl Request {
             Body::Form(pairs) => listed(pairs),
             Body::Text(text) => named(text),
         };
-        body || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
+        let raw = self.raw_query.as_ref().is_some_and(named);
+        body || raw || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
     }
 }
 
@@ -152,6 +161,8 @@ pub struct Window {
     pub to: Instant,
     pub step: jiff::Span,
     pub inclusive: Inclusive,
+    /// Milliseconds by which a window reaches into the one before.
+    pub overlap_ms: i64,
 }
 
 /// An instant, fixed or counted from now.
@@ -223,6 +234,8 @@ pub enum FoundKind {
 #[derive(Debug)]
 pub struct Mapping {
     pub places: Places,
+    /// An answer without the place of the rows has none: in XML, where an element without children says so.
+    pub rows_may_be_absent: bool,
     /// What is done to the document before its rows are walked.
     pub prepare: Prepare,
     pub pivot: Option<Pivot>,
@@ -235,6 +248,8 @@ pub struct Mapping {
     pub document_slots: Vec<Slot>,
     pub conditions: Vec<Rule>,
     pub record: Record,
+    /// By what the largest of several records with one key is found.
+    pub rank: Option<Rank>,
     pub policy: Policy,
     pub stop: Stop,
     /// The slot with the next URL or token.

@@ -1,6 +1,7 @@
 //! Which places of a document are visited, and what is done to it before or after.
 
 use super::{CubeForm, NodeId, Slot};
+pub use crate::profiles::jsonpath::Selector;
 use crate::profiles::path::Segment;
 
 /// The places that one walk over a document visits.
@@ -18,17 +19,39 @@ pub struct Places {
 pub enum Prepare {
     #[default]
     Nothing,
-    /// The rows are what this selects.
-    Select(Box<Selector>),
+    /// The rows are what these steps select, from the outside in. An element that holds more rows is `[element, rows]`.
+    Select(Vec<SelectStep>),
+    /// The one place that this selects holds the rows.
+    Place(Selector),
     JoinPairs(JoinPairs),
     Cube(Cube),
 }
 
-/// A JSONPath that only a tree can answer.
+/// One step into the answer, or into the element of the step before.
 #[derive(Debug)]
-pub struct Selector {
-    pub text: String,
-    pub path: serde_json_path::JsonPath,
+pub struct SelectStep {
+    pub pick: Pick,
+    pub take: Take,
+}
+
+/// What the rows are of the places that were picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// Elements of arrays.
+    Elements,
+    /// Members of maps.
+    Members,
+    /// The one place as it is: a table, or parallel arrays.
+    Whole,
+}
+
+/// Places of a tree.
+#[derive(Debug)]
+pub enum Pick {
+    /// The container of the rows.
+    Plain(Vec<Segment>),
+    /// The rows themselves, or the maps whose members they are.
+    Path(Selector),
 }
 
 /// Each row is `[key, value of the first list, …]`.
@@ -36,16 +59,22 @@ pub struct Selector {
 pub struct JoinPairs {
     pub on: usize,
     pub value: usize,
-    /// Each list in a slot, in the order of the row's cells.
-    pub lists: Vec<(String, Slot)>,
+    /// Each list in a slot, or what a JSONPath selects, in the order of the row's cells.
+    pub lists: Vec<(String, ListPlace)>,
     pub places: Places,
+}
+
+#[derive(Debug)]
+pub enum ListPlace {
+    Slot(Slot),
+    Selected(Selector),
 }
 
 /// Each row has these cells.
 #[derive(Debug)]
 pub struct Cube {
     pub form: CubeForm,
-    pub under: Vec<Segment>,
+    pub under: Pick,
     pub columns: Vec<CubeColumn>,
 }
 
@@ -71,7 +100,7 @@ pub struct Pivot {
 #[derive(Debug)]
 pub struct Lookup {
     pub name: String,
-    pub select: Option<Selector>,
+    pub select: Option<SelectStep>,
     pub places: Places,
     pub keys: Vec<Slot>,
     pub value: Slot,

@@ -42,7 +42,7 @@ pub(super) async fn beat(
 
 /// Whether to drain.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Drain {
     /// False takes a drone back into service.
     draining: bool,
@@ -54,7 +54,7 @@ impl Default for Drain {
     }
 }
 
-/// Lets a drone finish what it has and gives it no new work. The body may be left out.
+/// Lets a drone finish what it has and gives it no new work. The body may be left out or empty (`{}`).
 #[utoipa::path(tag = "drones", params(("id" = String, Path)), request_body = Option<Drain>,
     responses((status = 200, body = DroneView)))]
 #[post("/api/drones/{id}:drain")]

@@ -10,9 +10,9 @@ mod rows;
 use super::cell::Cell;
 use super::scan::{JsonError, MAX_DEPTH, Scanner, Text, Token};
 use super::strings::unescape;
+use crate::profiles::plan::{Level, LevelKind, NodeId, Places, ShapeNode, Slot};
 use layout::Layout;
 pub use rows::accepted;
-use crate::profiles::plan::{Level, LevelKind, NodeId, Places, ShapeNode, Slot};
 
 /// Why an answer cannot be read along the mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]

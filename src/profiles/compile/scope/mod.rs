@@ -19,6 +19,8 @@ const MAX_HEADERS: usize = 50;
 pub struct Scope<'p> {
     params: &'p [String],
     has_window: bool,
+    /// The parameter of which several values share a request.
+    batched: Option<&'p str>,
     shape: Shape,
     levels: Vec<LevelScope>,
     slots: usize,
@@ -60,6 +62,9 @@ pub struct Finished {
 struct LevelScope {
     name: Option<String>,
     level: Level,
+    /// Where the places of an element begin, and those of the rows inside it: apart where the rows were selected.
+    value: NodeId,
+    below: NodeId,
     /// Names of key and value, where it makes rows of columns.
     unpivot: Option<(String, String)>,
 }
@@ -69,6 +74,7 @@ impl<'p> Scope<'p> {
         Self {
             params,
             has_window,
+            batched: None,
             shape: Shape { nodes: vec![ShapeNode::default()] },
             levels: Vec::new(),
             slots: usize::from(FIRST_PARAM) + params.len(),
@@ -81,6 +87,11 @@ impl<'p> Scope<'p> {
             rows_root: 0,
             pivot: None,
         }
+    }
+
+    /// This parameter has no single value in an answer.
+    pub fn without_value(&mut self, batched: Option<&'p str>) {
+        self.batched = batched;
     }
 
     /// The document will be `[document, rows]`. To be called before anything is named.
@@ -106,7 +117,7 @@ impl<'p> Scope<'p> {
 
     fn add_level(&mut self, name: Option<&str>, path: &[Segment], kind: LevelKind) -> Result<(), String> {
         let index = u16::try_from(self.levels.len()).ok().filter(|index| *index < 16).ok_or("more than 16 levels")?;
-        let parent = self.levels.last().map_or(self.rows_root, |outer| outer.level.element);
+        let parent = self.levels.last().map_or(self.rows_root, |outer| outer.below);
         if self.levels.last().is_some_and(|outer| !nests(&outer.level.kind)) {
             return Err("only elements of arrays and members of maps can hold more rows".into());
         }
@@ -115,7 +126,17 @@ impl<'p> Scope<'p> {
         let element = if matches!(kind, LevelKind::Single) { container } else { self.new_node()? };
         let path = Path { origin: Origin::Document, segments: path.to_vec() }.to_string();
         let level = Level { kind, element, path, slots: Vec::new(), needs: Vec::new() };
-        self.levels.push(LevelScope { name: name.map(str::to_owned), level, unpivot: None });
+        let name = name.map(str::to_owned);
+        self.levels.push(LevelScope { name, level, value: element, below: element, unpivot: None });
+        Ok(())
+    }
+
+    /// The elements of the innermost level are `[element, rows]`.
+    pub fn split_elements(&mut self) -> Result<(), String> {
+        let innermost = self.innermost()?;
+        let element = self.levels[innermost].level.element;
+        let (value, below) = (self.element(element, 0)?, self.element(element, 1)?);
+        (self.levels[innermost].value, self.levels[innermost].below) = (value, below);
         Ok(())
     }
 
@@ -197,10 +218,10 @@ impl<'p> Scope<'p> {
     fn element_slot(&mut self, index: usize, segments: &[Segment]) -> Result<Slot, String> {
         if let Some(column) = self.named_cell(segments)? {
             let column = u32::try_from(column).map_err(|_| "too many columns".to_owned())?;
-            let cell = self.element(self.levels[index].level.element, column)?;
+            let cell = self.element(self.levels[index].value, column)?;
             return self.slot_at(cell);
         }
-        let node = self.descend(self.levels[index].level.element, segments)?;
+        let node = self.descend(self.levels[index].value, segments)?;
         self.slot_at(node)
     }
 
@@ -379,8 +400,8 @@ pub fn unknown_param(name: &str, params: &[String]) -> String {
     let names: Vec<&str> = params.iter().map(String::as_str).collect();
     match (nearest(name, &names), names.as_slice()) {
         (Some(near), _) => format!("there is no parameter {name:?}; did you mean {near:?}?"),
-        (None, []) => format!("there is no parameter {name:?}; for_each declares none"),
-        (None, names) => format!("there is no parameter {name:?}; for_each declares {}", list(names)),
+        (None, []) => format!("there is no parameter {name:?}; neither for_each nor first declares any"),
+        (None, names) => format!("there is no parameter {name:?}; the parameters are {}", list(names)),
     }
 }
 

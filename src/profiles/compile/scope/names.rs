@@ -25,6 +25,16 @@ impl Scope<'_> {
         }
     }
 
+    /// The slot of what is judged once an answer: a place in it, or a header.
+    pub fn answer_slot(&mut self, origin: Origin, segments: &[Segment]) -> Result<Slot, String> {
+        let rest = segments.get(1..).unwrap_or_default();
+        match (origin, segments.first()) {
+            (Origin::Open, Some(Segment::Name(name))) if name == "header" && !rest.is_empty() => self.header_slot(rest),
+            (Origin::Open, Some(Segment::Name(name))) if name == "doc" => self.document_slot(rest),
+            _ => self.document_slot(segments),
+        }
+    }
+
     /// A path without a mark: in the row, unless the answer's shape showed that it lies outside.
     fn open_slot(&mut self, segments: &[Segment]) -> Result<Slot, String> {
         if let Some(slot) = self.unpivoted_slot(segments)? {
@@ -125,6 +135,9 @@ impl Scope<'_> {
 
     fn param_slot(&self, rest: &[Segment]) -> Result<Slot, String> {
         let [Segment::Name(name)] = rest else { return Err("param is followed by one name: param.name".into()) };
+        if self.batched == Some(name.as_str()) {
+            return Err(format!("batch puts several values of {name:?} into one request; take it from the answer"));
+        }
         let index = self.params.iter().position(|param| param == name);
         let index = index.ok_or_else(|| unknown_param(name, self.params))?;
         slot_number(usize::from(FIRST_PARAM) + index)

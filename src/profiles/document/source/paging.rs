@@ -22,16 +22,16 @@ document! {
         /// What an `offset` grows by: `size` (default) or the rows `received`.
         step: OffsetStep,
         /// Path of the next URL (absolute, relative, or a query fragment `&page=2`), of the token, or of the object whose
-        /// members become parameters.
+        /// members become parameters; or a header: `header.X-Next`.
         next: At<String>,
         /// The token of the first page, such as `*`, where the source wants one.
         start: At<Scalar>,
         /// When to stop: `short` (a page with fewer rows than size), `empty` (a page without rows), or a
         /// condition on the answer such as `$.has_more == false`.
         until: At<String>,
-        /// Path of the total number of rows: stop when they are there.
+        /// Path of the total number of rows, or a header of the answer (`header.X-Total-Count`): stop when they are there.
         total: At<String>,
-        /// Path of the number of the last page.
+        /// Path of the number of the last page, or a header.
         last_page: At<String>,
     }
 }

@@ -134,6 +134,9 @@ document! {
         /// arrives twice is kept once. `both`: a window ends one millisecond before the next begins, so that
         /// `{window.end:%Y-%m-%d}` is its last day.
         inclusive: Inclusive,
+        /// So much earlier than the window before ends does a window begin, for sources that lose what lies at the edge:
+        /// `PT1H`. Default: none.
+        overlap: At<Duration>,
     }
 }
 
