@@ -151,7 +151,7 @@ fn min_interval(settings: &DroneSettings) -> Duration {
 /// Checks what only those can judge who use it: networks, rules, the store's address. Starts nothing.
 pub fn check_settings(settings: &Settings) -> Result<(), StartError> {
     fetch_settings(&settings.drone, Arc::default())?;
-    settings.store_file().map_err(|problem| StartError::Settings(problem.into()))?;
+    settings.store.place().map_err(|problem| StartError::Settings(problem.into()))?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Filling a page from rows in the order of a number. A list that is filtered looks at a bounded number of rows for
 //! one page: then the page may be short, or empty, and still have a `next`.
 
+use super::error::StoreError;
 use crate::protocol::paging::{Page, PageRequest, cursor_of};
-use crate::store::error::StoreError;
 
 /// Rows that one page looks at, at most.
 const MAX_LOOKED_AT: usize = 50_000;

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::id_set::IdSet;
+use super::record_set::{pack, unpack};
 use crate::domain::digest::Digest;
-use crate::store::id_set::IdSet;
-use crate::store::record_set::{pack, unpack};
 
 /// Profiles that are remembered; then all are forgotten, which costs one slower batch each.
 const MAX_PROFILES: usize = 10_000;
