@@ -144,7 +144,7 @@ fn known_only(leaves: Vec<Leaf>, known: &BTreeMap<String, bool>, problems: &mut 
     let mut kept = Vec::new();
     for (key, value) in leaves {
         let origin = value.origin().unwrap_or_default().to_owned();
-        if variables::SECRETS.contains(&key.as_str()) {
+        if variables::SECRETS.contains(&key.as_str()) && value.kind != ValueKind::Nil {
             let variable = variables::variable_of(&key);
             let text = format!("{key} may hold a secret and stands in no file; set {variable} or {variable}_FILE");
             problems.push(Problem::new(text).from(origin));

@@ -151,6 +151,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_doubled() {
         (&json!(batches * ROWS), &json!(batches * ROWS)),
         "{summary}"
     );
+    // All this took longer than a lease: the drone comes back for its work.
+    post(&format!("{gateway}/api/drones/register"), &json!({"drone_id": "d1"})).await;
     let work = get(&format!("{gateway}/api/drones/d1/work")).await.json();
     assert_eq!(work["run_now"][0]["request_id"], asked.json()["request_id"], "asked once, kept once: {work}");
     assert_eq!(work["run_now"].as_array().unwrap().len(), 1, "{work}");

@@ -26,8 +26,7 @@ macro_rules! select_batches {
 const BATCHES_FROM: &str = select_batches!("SELECT * FROM batches WHERE id >= $1 ORDER BY id LIMIT $2");
 const BATCHES_OF_PROFILE: &str =
     select_batches!("SELECT * FROM batches WHERE profile = $3 AND id >= $1 ORDER BY id LIMIT $2");
-const BATCHES_OF_RUN: &str =
-    select_batches!("SELECT * FROM batches WHERE run = $3 AND id >= $1 ORDER BY id LIMIT $2");
+const BATCHES_OF_RUN: &str = select_batches!("SELECT * FROM batches WHERE run = $3 AND id >= $1 ORDER BY id LIMIT $2");
 
 /// Binds: profile, ids. The number 16 is `PLACE_BITS`.
 const RECORDS_BY_ID: &str = "

@@ -13,8 +13,7 @@ use crate::store::tenants::Tenant;
 
 const CHUNK: i64 = 1_000;
 
-const RECORDS_OF_PROFILE: &str =
-    "SELECT id, body FROM records WHERE profile = $1 AND id > $2 ORDER BY id LIMIT $3";
+const RECORDS_OF_PROFILE: &str = "SELECT id, body FROM records WHERE profile = $1 AND id > $2 ORDER BY id LIMIT $3";
 
 impl Postgres {
     pub(in crate::store) async fn scan_records(
