@@ -125,7 +125,14 @@ impl<'s> Ours<'s> {
     fn records(&self) -> Vec<Records> {
         let answers = self.shape.pages.iter().map(|page| SavedAnswer::plain(page.clone())).collect();
         let fetcher = Fetcher::recorded(Recording::new(answers));
-        let input = RunInput { profile: &self.profile, validators: None, cursor: None, now_ms: 0, secrets: &NoSecrets };
+        let input = RunInput {
+            profile: &self.profile,
+            validators: None,
+            cursor: None,
+            now_ms: 0,
+            secrets: &NoSecrets,
+            keeper: None,
+        };
         let mut kept = Keep::default();
         let outcome = self.runtime.block_on(run(&fetcher, input, &mut kept));
         assert_eq!(outcome.state, RunState::Succeeded, "{}: {outcome:?}", self.shape.name);

@@ -104,7 +104,14 @@ fn play(profile: &Profile, answers: Vec<SavedAnswer>) {
     let fetcher = Fetcher::recorded(Recording::new(answers));
     // Every request costs, and says nothing new after some.
     let limits = Limits { max_requests: 20, max_bytes: 4 << 20, max_records: 10_000, ..*profile.limits() };
-    let input = RunInput { profile, validators: None, cursor: None, now_ms: 1_700_000_000_000, secrets: &StandIns };
+    let input = RunInput {
+        profile,
+        validators: None,
+        cursor: None,
+        now_ms: 1_700_000_000_000,
+        secrets: &StandIns,
+        keeper: None,
+    };
     let mut kept = Keep::default();
     let outcome = runtime.expect("a runtime starts").block_on(run_within(&fetcher, input, limits, &mut kept));
     judge(&outcome, &kept.0);

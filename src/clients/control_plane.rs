@@ -14,7 +14,7 @@ use super::peer::{Peer, decode, fault_in};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::protocol::aggregator::Receipt;
-use crate::protocol::coordinator::{Beat, BeatReply, DroneHello, Registered, Work};
+use crate::protocol::coordinator::{Beat, BeatReply, DroneHello, Registered, ReplayOf, ReplaysRequested, Work};
 use crate::protocol::fault::{Code, Fault};
 
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -105,6 +105,16 @@ impl ControlPlane {
         let headers = [("content-type", "application/json"), ("content-encoding", "zstd")];
         let reply = self.peer.send(Method::POST, "/api/results", &headers, packed, BATCH_DEADLINE).await?;
         decode(&reply)
+    }
+
+    /// Asks its drones to replay what they keep of a profile.
+    pub async fn replay(&self, id: &ProfileId, of: &ReplayOf) -> Result<ReplaysRequested, Fault> {
+        let mut body = serde_json::Map::new();
+        for (name, moment) in [("since", of.since_ms), ("until", of.until_ms)] {
+            body.extend(moment.map(|moment| (name.to_owned(), moment.into())));
+        }
+        body.extend(of.run_id.as_ref().map(|run| ("run_id".to_owned(), run.as_str().into())));
+        self.post(&format!("/api/profiles/{id}:replay"), &body).await
     }
 
     async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Fault> {

@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod digest;
 pub mod fleet;
 pub mod ids;
+pub mod moment;
 pub mod observation;
 pub mod record;
 pub mod report;

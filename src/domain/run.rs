@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::ids::RunId;
+
 /// Where a run stands. `Partial` hit a limit of its profile: what it stored is right, but it is not all.
 /// `Unchanged` was told by the source that nothing changed since the last run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -42,7 +44,8 @@ impl RunState {
 #[serde(deny_unknown_fields)]
 pub struct RunReport {
     pub state: RunState,
-    /// Unix milliseconds by the drone's clock.
+    /// Unix milliseconds by the drone's clock: when the source was asked. Of a replay that is the time of then, some
+    /// milliseconds behind the run whose answers it reads, so that it comes after it and before all later ones.
     pub started_ms: i64,
     /// Unix milliseconds by the drone's clock; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,4 +68,8 @@ pub struct RunReport {
     /// Why it failed or is partial, in words for the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The run whose kept answers were read again; absent where the source was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub replay_of: Option<RunId>,
 }

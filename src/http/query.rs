@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::domain::moment::{MOMENT, moment_ms};
 use actix_web::HttpRequest;
-use jiff::Timestamp;
 use url::form_urlencoded;
 
 use crate::protocol::fault::{Code, Fault};
@@ -65,13 +65,9 @@ impl<'a> Params<'a> {
         read(text).map(Some).ok_or_else(unknown)
     }
 
-    /// A moment as Unix milliseconds: given as such, or as RFC 3339.
+    /// A moment as Unix milliseconds: given as such, as a day, or as RFC 3339.
     pub fn moment_ms(&self, name: &str) -> Result<Option<i64>, Fault> {
-        let read = |text: &str| {
-            let number = text.parse::<i64>().ok().filter(|ms| Timestamp::from_millisecond(*ms).is_ok());
-            number.or_else(|| text.parse::<Timestamp>().ok().map(|moment| moment.as_millisecond()))
-        };
-        self.choice(name, "Unix milliseconds or RFC 3339, such as 2026-01-31T00:00:00Z", read)
+        self.choice(name, MOMENT, moment_ms)
     }
 
     /// `limit` and `cursor`.

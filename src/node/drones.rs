@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::error::{StartError, exit};
 use super::pulse;
 use super::signals::Signals;
-use crate::actors::drone::{Drone, Options};
+use crate::actors::drone::{Drone, KeptSettings, Options};
 use crate::clients::{ControlPlane, Unfit};
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
@@ -40,8 +40,10 @@ pub(super) async fn embed(
         let drone_id =
             DroneId::parse(&format!("{host}-{number}")).map_err(|error| StartError::Other(error.to_string()))?;
         let url = format!("http://{}", reachable(gateway));
+        let data_dir = settings.node.data_dir.join("drones").join(drone_id.as_str());
         let options = Options {
-            spool: spool(&settings.drone, &folder.join(drone_id.as_str())),
+            spool: spool(&settings.drone, &data_dir),
+            kept: kept(&settings.drone, &data_dir),
             drone_id,
             labels: Labels::new(),
             control_plane: ControlPlane::new(&url, Some(key.clone())),
@@ -85,6 +87,7 @@ impl StandaloneDrone {
             labels,
             control_plane,
             spool: spool(&settings.drone, data_dir),
+            kept: kept(&settings.drone, data_dir),
             max_concurrency: settings.drone.max_concurrency,
             fetch,
             clock: Clock::System,
@@ -142,6 +145,11 @@ fn spool(settings: &DroneSettings, data_dir: &Path) -> SpoolSettings {
         max_age_ms: i64::try_from(settings.spool_max_age_ms).unwrap_or(i64::MAX),
         ..SpoolSettings::new(data_dir.join("spool.db"))
     }
+}
+
+/// The folder of raw answers beside the spool.
+fn kept(settings: &DroneSettings, data_dir: &Path) -> KeptSettings {
+    KeptSettings { folder: data_dir.join("kept"), max_bytes: settings.kept_max_bytes }
 }
 
 fn min_interval(settings: &DroneSettings) -> Duration {

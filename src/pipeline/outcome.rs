@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::cursor::CursorMark;
+use super::kept::Keeper;
 use crate::domain::batch::Records;
 use crate::domain::digest::Digest;
 use crate::domain::run::RunState;
@@ -24,6 +25,8 @@ pub struct RunInput<'a> {
     /// Unix milliseconds at the start.
     pub now_ms: i64,
     pub secrets: &'a dyn Secrets,
+    /// Keeps the answers as they come, where they are kept.
+    pub keeper: Option<&'a Keeper>,
 }
 
 /// Where secrets are found by name.

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::fetch::{Asked, FetchSettings, Fetcher, Traffic};
+use super::kept::Keeper;
 use super::outcome::{RunInput, RunOutcome, Secrets, Sink, SinkError};
 use super::request::{Outgoing, shown};
 use super::run::run_within;
@@ -72,8 +73,20 @@ pub async fn preview(
     now_ms: i64,
     secrets: &dyn Secrets,
 ) -> Preview {
+    preview_keeping(fetcher, profile, extent, now_ms, secrets, None).await
+}
+
+/// [`preview`] that also keeps the answers.
+pub async fn preview_keeping(
+    fetcher: &Fetcher,
+    profile: &Profile,
+    extent: Extent,
+    now_ms: i64,
+    secrets: &dyn Secrets,
+    keeper: Option<&Keeper>,
+) -> Preview {
     let mut sink = Keep { records: Vec::new(), most: extent.keep };
-    let input = RunInput { profile, validators: None, cursor: None, now_ms, secrets };
+    let input = RunInput { profile, validators: None, cursor: None, now_ms, secrets, keeper };
     let outcome = run_within(fetcher, input, extent.limits, &mut sink).await;
     Preview { records: sink.records, outcome, asked: fetcher.take_asked() }
 }

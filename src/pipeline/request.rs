@@ -438,7 +438,7 @@ fn overlap(left: &[u8], right: &[u8]) -> Option<usize> {
 }
 
 /// The ways in which a URL, a JSON text or a header may spell a text.
-fn spellings(value: &str) -> Vec<String> {
+pub fn spellings(value: &str) -> Vec<String> {
     let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
     let json = serde_json::Value::from(value).to_string();
     let basic = base64::engine::general_purpose::STANDARD.encode(value);

@@ -95,6 +95,7 @@ const PARTS: &[(&str, Reach, &str)] = &[
     ("description", Reach::Patch, ""),
     ("schedule", Reach::Patch, ""),
     ("limits", Reach::Patch, ""),
+    ("keep", Reach::Patch, ""),
     ("test", Reach::Patch, ""),
 ];
 

@@ -37,7 +37,7 @@ pub use yaml::MAX_TEXT_BYTES;
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
-use plan::{Found, Limits, Mapping, MappingPlan, Plan};
+use plan::{Found, KeepAnswers, Limits, Mapping, MappingPlan, Plan};
 
 /// A profile that is without problems. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,6 +59,9 @@ struct Head {
     key: Vec<String>,
     fields: Vec<String>,
     test: Option<ProfileTest>,
+    keep: Option<KeepAnswers>,
+    /// The whole text, held only where answers are kept: it is kept with them.
+    text: Option<Box<str>>,
 }
 
 /// Reads, checks and compiles a profile. All problems of the text are told at once, unless it is not YAML.
@@ -105,6 +108,8 @@ fn head(id: ProfileId, text: &str, compiled: &compile::Compiled) -> Head {
         key: document.key.iter().flatten().map(key).collect(),
         fields,
         test: compiled.test.clone(),
+        keep: compiled.keep,
+        text: compiled.keep.map(|_| text.into()),
     }
 }
 
@@ -171,6 +176,16 @@ impl Profile {
     /// Its own test, as far as its text has one.
     pub fn test(&self) -> Option<&ProfileTest> {
         self.head.test.as_ref()
+    }
+
+    /// The bounds of the answers that a drone keeps; `None`: it keeps none.
+    pub fn keep_answers(&self) -> Option<KeepAnswers> {
+        self.head.keep
+    }
+
+    /// The text as its author wrote it, of a profile whose answers are kept.
+    pub fn kept_text(&self) -> Option<&str> {
+        self.head.text.as_deref()
     }
 
     pub fn plan(&self) -> &Plan {

@@ -54,7 +54,8 @@ pub struct RunView {
     #[schema(value_type = String)]
     pub drone_id: DroneId,
     pub state: RunState,
-    /// Unix milliseconds by the drone's clock, where it told them; else of the first batch's arrival.
+    /// Unix milliseconds by the drone's clock, where it told them; else of the first batch's arrival. Of a replay: when
+    /// its answers came, less than a second behind the run that fetched them; `received_ms` says when it was made.
     pub started_ms: i64,
     pub finished_ms: Option<i64>,
     /// Unix milliseconds by the store's clock of the last batch.
@@ -72,6 +73,10 @@ pub struct RunView {
     #[serde(default)]
     pub revised: u64,
     pub error: Option<String>,
+    /// The run whose kept answers were read again; absent where the source was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub replay_of: Option<RunId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

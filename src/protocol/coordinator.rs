@@ -7,7 +7,7 @@ use super::call::calls;
 use super::paging::{Page, PageRequest};
 use crate::domain::digest::Digest;
 use crate::domain::fleet::{DroneState, Labels};
-use crate::domain::ids::{DroneId, ProfileId, TenantId};
+use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
 
 /// What a drone says when it joins. Joining again is harmless and refreshes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -63,6 +63,22 @@ pub struct Beat {
     #[serde(default)]
     #[schema(value_type = Vec<i64>)]
     pub done_requests: Vec<i64>,
+    /// Replay requests that were carried out, their runs spooled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<i64>)]
+    pub done_replays: Vec<i64>,
+    /// Runs whose raw answers it keeps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept_runs: u64,
+    /// Their bytes on disk, compressed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept_bytes: u64,
+}
+
+/// A control plane of the release before knows nothing of kept answers; it is told of them only where there are any.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -97,6 +113,34 @@ pub struct Work {
     pub revision: u64,
     pub assignments: Vec<Assignment>,
     pub run_now: Vec<RunRequest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replays: Vec<ReplayRequest>,
+}
+
+/// Kept answers to be read again, by the version that was current when it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReplayRequest {
+    pub request_id: i64,
+    #[schema(value_type = String)]
+    pub profile_id: ProfileId,
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    #[serde(flatten)]
+    pub of: ReplayOf,
+}
+
+/// Which kept runs are replayed: all, or those that meet every given condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReplayOf {
+    /// Unix milliseconds of the run's start, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
+    /// Unix milliseconds of the run's start, exclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub run_id: Option<RunId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -114,6 +158,12 @@ pub struct DroneView {
     pub running: u32,
     pub spooled: u64,
     pub spool_dropped: u64,
+    /// Runs whose raw answers it keeps, as of the last beat.
+    #[serde(default)]
+    pub kept_runs: u64,
+    /// Their bytes on disk, compressed.
+    #[serde(default)]
+    pub kept_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -129,6 +179,9 @@ pub struct DroneStats {
     /// Live drones whose clock is more than five minutes off.
     #[serde(default)]
     pub skewed_clocks: u32,
+    /// Replays that drones have not carried out yet.
+    #[serde(default)]
+    pub pending_replays: u32,
 }
 
 /// Which drone a run-now request went to.
@@ -137,6 +190,12 @@ pub struct RunRequested {
     pub request_id: i64,
     #[schema(value_type = Option<String>)]
     pub drone_id: Option<DroneId>,
+}
+
+/// One request for each drone that may keep answers of the profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ReplaysRequested {
+    pub requests: Vec<RunRequested>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -190,6 +249,15 @@ pub struct RunNow {
     pub profile_id: ProfileId,
 }
 
+/// Asks every live drone to read its kept answers of a profile again, by the profile's current version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Replay {
+    pub tenant: TenantId,
+    pub profile_id: ProfileId,
+    #[serde(default)]
+    pub of: ReplayOf,
+}
+
 /// Tells the coordinator that profiles changed, so that it need not wait for its next look.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProfilesChanged {
@@ -205,5 +273,6 @@ calls! {
     GetDroneStats   => DroneStats,       "/internal/coordinator/get-drone-stats", repeatable;
     DrainDrone      => DroneView,        "/internal/coordinator/drain-drone", repeatable;
     RunNow          => RunRequested,     "/internal/coordinator/run-now", once;
+    Replay          => ReplaysRequested, "/internal/coordinator/replay", once;
     ProfilesChanged => super::call::Done, "/internal/coordinator/profiles-changed", repeatable;
 }

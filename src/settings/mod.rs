@@ -121,6 +121,7 @@ pub struct DroneSettings {
     pub max_concurrency: usize,
     pub spool_max_bytes: u64,
     pub spool_max_age_ms: u64,
+    pub kept_max_bytes: u64,
     pub allow_private: Vec<String>,
     pub user_agent: String,
     /// Sends requests for a host elsewhere: `api.worldbank.org=http://127.0.0.1:8799/worldbank`. A proxy for tests

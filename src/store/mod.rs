@@ -24,6 +24,7 @@ mod settings;
 mod sightings;
 mod spool;
 mod sqlite;
+mod superseded;
 mod tenant;
 mod tenants;
 mod types;

@@ -29,7 +29,7 @@ macro_rules! read_facts {
     };
 }
 
-/// A run as it is shown, from the columns of `runs` and `of_profile`, `of_drone`, `of_version`.
+/// A run as it is shown, from the columns of `runs` and `of_profile`, `of_drone`, `of_version`, `replay_of`.
 macro_rules! run_view {
     ($row:expr) => {{
         let facts = $crate::store::rows::read_facts!($row);
@@ -54,6 +54,10 @@ macro_rules! run_view {
             dropped: $crate::store::rows::shown(facts.dropped),
             revised: $crate::store::rows::shown(facts.revised),
             error: facts.error,
+            replay_of: $row
+                .try_get::<Option<&str>, _>("replay_of")?
+                .map(|id| $crate::store::rows::stored($crate::domain::ids::RunId::parse(id)))
+                .transpose()?,
         }
     }};
 }

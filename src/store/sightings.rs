@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::pager::Pager;
 use super::record_row::{Sighting, WantedDims, compose};
 use super::record_set::unpack;
+use super::superseded::{Standing, Superseded};
 use super::tenants::Tenant;
 use crate::protocol::aggregator::{RecordFilter, RecordRow};
 use crate::protocol::batch::MAX_RECORDS;
@@ -62,7 +63,7 @@ pub(super) enum Shown {
 }
 
 /// The two questions that the walk asks of an engine.
-pub(super) trait Sightings {
+pub(super) trait Sightings: Standing {
     /// At most `BATCHES` batches from `first` on, by id.
     fn batches_from(
         &self,
@@ -88,6 +89,9 @@ pub(super) async fn page_of(
 ) -> Result<Page<RecordRow>, StoreError> {
     let dims = WantedDims::new(&filter.dims);
     let mut pager = Pager::new(page, 0, true)?;
+    // What a run saw stays told.
+    let leaves_out = shown == Shown::Records && !matches!(source, Source::Run(_));
+    let mut superseded = leaves_out.then(|| Superseded::new(engine));
     while pager.next_chunk().is_some() {
         let (batch, place) = (pager.position() >> PLACE_BITS, pager.position() & ((1 << PLACE_BITS) - 1));
         let batches = engine.batches_from(source, batch).await?;
@@ -101,7 +105,7 @@ pub(super) async fn page_of(
             };
             let ids = unpack(packed, MAX_RECORDS).map_err(|error| StoreError::Engine(error.to_string()))?;
             let from = if seen.id == batch { place as usize } else { 0 };
-            expand(engine, seen, &ids, from, (&dims, shown), &mut pager).await?;
+            expand(engine, seen, &ids, from, (&dims, shown), superseded.as_mut(), &mut pager).await?;
         }
         if pager.goes_on() && batches.len() < BATCHES as usize {
             pager.end();
@@ -111,12 +115,13 @@ pub(super) async fn page_of(
 }
 
 /// Offers the batch's results from place `from` on, until the page is full.
-async fn expand(
-    engine: &impl Sightings,
+async fn expand<E: Sightings>(
+    engine: &E,
     seen: &SeenBatch,
     ids: &[i64],
     from: usize,
     (dims, shown): (&WantedDims, Shown),
+    mut superseded: Option<&mut Superseded<'_, E>>,
     pager: &mut Pager<RecordRow>,
 ) -> Result<(), StoreError> {
     let mut place = from.min(ids.len());
@@ -128,7 +133,11 @@ async fn expand(
         for id in chunk {
             place += 1;
             let position = (seen.id << PLACE_BITS) + place as i64;
-            let item = match records.get(id) {
+            let hidden = match superseded.as_mut() {
+                Some(superseded) => superseded.hides(seen.profile, *id).await?,
+                None => false,
+            };
+            let item = match records.get(id).filter(|_| !hidden) {
                 Some(record) => show(seen, record, dims, shown)?,
                 None => None,
             };

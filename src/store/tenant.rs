@@ -10,7 +10,7 @@ use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
 use crate::protocol::aggregator::{Receipt, RecordFilter, RecordRow, RunFilter, RunView, Summary};
 use crate::protocol::batch::Batch;
-use crate::protocol::coordinator::RunRequest;
+use crate::protocol::coordinator::{ReplayOf, ReplayRequest, RunRequest};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode, VersionView};
 use crate::protocol::reporter::{ReportSummary, ReportView};
@@ -137,13 +137,35 @@ impl TenantStore {
         read!(self, finish_run_requests(requests.to_vec()))
     }
 
+    /// Asks each of `drones` to replay what it keeps, by the profile's current version.
+    pub async fn add_replay_requests(
+        &self,
+        profile: &ProfileId,
+        of: &ReplayOf,
+        drones: Vec<DroneId>,
+        now_ms: i64,
+    ) -> Result<Vec<(DroneId, ReplayRequest)>, StoreError> {
+        read!(self, add_replay_requests(profile.clone(), of.clone(), drones, now_ms))
+    }
+
+    /// Replay requests that are not finished, the oldest first, each with its drone.
+    pub async fn replay_requests(&self) -> Result<Vec<(DroneId, ReplayRequest)>, StoreError> {
+        read!(self, replay_requests())
+    }
+
+    /// Forgets replay requests that were carried out; unknown ids are passed over.
+    pub async fn finish_replay_requests(&self, requests: &[i64]) -> Result<(), StoreError> {
+        read!(self, finish_replay_requests(requests.to_vec()))
+    }
+
     /// Stores a batch, once however often it comes. `Ok` means committed.
     pub async fn store_batch(&self, batch: Batch, now_ms: i64) -> Result<Receipt, StoreError> {
         read!(self, store_batch(batch, now_ms))
     }
 
     /// Records in the order of arrival. `run_id`, `drone_id` and `since_ms` speak of the first sighting. A filtered
-    /// page may be short, or empty, and still have a `next`.
+    /// page may be short, or empty, and still have a `next`. Records that only replaced runs saw (a later replay of their
+    /// answers ended well) are left out, unless `run_id` asks for a run.
     pub async fn records(&self, filter: &RecordFilter, page: &PageRequest) -> Result<Page<RecordRow>, StoreError> {
         read!(self, records(filter, page))
     }
@@ -179,7 +201,8 @@ impl TenantStore {
     }
 
     /// Hands every record of a profile that stands, now or as of a time in Unix milliseconds, to `on_record`: as
-    /// canonical JSON text, in the order of arrival, until it breaks. Memory does not grow with the number of records.
+    /// canonical JSON text, in the order of arrival, until it breaks; where kept answers were replayed, in the order in
+    /// which the source was asked. Memory does not grow with the number of records.
     pub async fn scan_records(
         &self,
         profile: &ProfileId,

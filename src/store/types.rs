@@ -8,6 +8,11 @@ use crate::protocol::registry::Origin;
 /// Runs that may wait to be carried out, for each tenant.
 pub(super) const MAX_RUN_REQUESTS: usize = 1_000;
 
+/// Replays that may wait to be carried out, for each tenant; one for each drone.
+pub(super) const MAX_REPLAY_REQUESTS: usize = 100_000;
+/// A drone that does not come back for this long is waited for no more.
+pub(super) const MAX_REPLAY_AGE_MS: i64 = 7 * 86_400_000;
+
 /// A version of a profile that was checked and is to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewVersion {

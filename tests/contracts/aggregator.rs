@@ -211,6 +211,14 @@ pub async fn get_run(side: &Side, said: &mut Answers) {
     let failed = said.ask(aggregator, get_run_message("r3")).await.unwrap();
     assert_eq!((failed.state, failed.started_ms, failed.finished_ms), (RunState::Failed, 5, Some(9)));
     assert_eq!((failed.requests, failed.error.as_deref(), failed.drone_id.as_str()), (3, Some("no route"), "d2"));
+    assert_eq!(failed.replay_of, None);
+    let replay = json!({"drone_id": "d1", "profile_id": "p", "run_id": "r4", "seq": 0, "data": [row("a", 1.0)],
+        "run": {"state": "succeeded", "started_ms": 6, "finished_ms": 9, "replay_of": "r3"}});
+    for _ in 0..2 {
+        said.ask(aggregator, message(&replay)).await.unwrap();
+    }
+    let replayed = said.ask(aggregator, get_run_message("r4")).await.unwrap();
+    assert_eq!((replayed.replay_of, replayed.started_ms), (Some(RunId::parse("r3").unwrap()), 6));
     let odd = "a run/with %odd? \"characters\" ü";
     said.refused(aggregator, get_run_message(odd), Code::UnknownRun, &[]).await;
 }

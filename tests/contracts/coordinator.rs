@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use chartly::domain::fleet::DroneState;
-use chartly::domain::ids::{DroneId, TenantId};
+use chartly::domain::ids::{DroneId, RunId, TenantId};
 use chartly::protocol::coordinator::{
     Beat, DrainDrone, DroneHello, GetDrone, GetDroneStats, GetWork, Heartbeat, ListDrones, ProfilesChanged, Register,
-    Registered, RunNow, Work,
+    Registered, Replay, ReplayOf, ReplayRequest, RunNow, Work,
 };
 use chartly::protocol::fault::Code;
 use chartly::protocol::paging::PageRequest;
@@ -77,6 +77,9 @@ fn beat(name: &str) -> Beat {
         spooled: 3,
         spool_dropped: 4,
         done_requests: vec![],
+        done_replays: vec![],
+        kept_runs: 5,
+        kept_bytes: 6,
     }
 }
 
@@ -92,6 +95,7 @@ pub async fn heartbeat(side: &Side, said: &mut Answers) {
     assert!(after.revision > before.revision, "{before:?} then {after:?}");
     let seen = said.ask(coordinator, GetDrone { tenant: tenant(), drone_id: drone("d1") }).await.unwrap();
     assert_eq!((seen.running, seen.spooled, seen.spool_dropped, seen.clock_skew_ms), (2, 3, 4, None));
+    assert_eq!((seen.kept_runs, seen.kept_bytes), (5, 6));
 
     let asked = said.ask(coordinator, RunNow { tenant: tenant(), profile_id: id("p") }).await.unwrap();
     let done = Beat { done_requests: vec![asked.request_id, 999], ..beat("d1") };
@@ -196,6 +200,42 @@ pub async fn run_now(side: &Side, said: &mut Answers) {
     said.ask(&side.clients.registry, pause).await.unwrap();
     said.ask(coordinator, ProfilesChanged { tenant: tenant() }).await.unwrap();
     said.refused(coordinator, run(), Code::UnknownProfile, &[]).await;
+}
+
+pub async fn replay(side: &Side, said: &mut Answers) {
+    let coordinator = &side.clients.coordinator;
+    let of = ReplayOf { since_ms: Some(5), until_ms: None, run_id: Some(RunId::parse("r1").unwrap()) };
+    let replay = || Replay { tenant: tenant(), profile_id: id("p"), of: of.clone() };
+    said.refused(coordinator, replay(), Code::UnknownProfile, &["profile_id"]).await;
+    let view = put(side, said, "p").await;
+    let away = said.refused(coordinator, replay(), Code::Unavailable, &[]).await;
+    assert_eq!(away.retry_after_s, Some(30), "nobody is there who could keep answers");
+    for name in ["d1", "d2"] {
+        join(side, said, name).await;
+    }
+    let asked = said.ask(coordinator, replay()).await.unwrap();
+    let drones: Vec<_> = asked.requests.iter().map(|one| one.drone_id.clone().unwrap()).collect();
+    assert_eq!(drones, [drone("d1"), drone("d2")], "each drone is asked, whoever has the profile");
+    let mine = work(side, said, "d2").await.replays;
+    let request_id = asked.requests[1].request_id;
+    let expected = ReplayRequest { request_id, profile_id: id("p"), digest: view.summary.digest, of: of.clone() };
+    assert_eq!(mine, [expected]);
+    let stats = || GetDroneStats { tenant: tenant() };
+    assert_eq!(said.ask(coordinator, stats()).await.unwrap().pending_replays, 2);
+
+    // A paused profile can be mended and replayed; another drone's request cannot be finished.
+    let pause = SetPaused { tenant: tenant(), id: id("p"), paused: true };
+    said.ask(&side.clients.registry, pause).await.unwrap();
+    assert_eq!(said.ask(coordinator, replay()).await.unwrap().requests.len(), 2);
+    let done = Beat { done_replays: vec![request_id, 999], ..beat("d1") };
+    said.ask(coordinator, Heartbeat { tenant: tenant(), beat: done }).await.unwrap();
+    assert_eq!(work(side, said, "d2").await.replays.len(), 2);
+    let done = Beat { done_replays: vec![request_id], ..beat("d2") };
+    said.ask(coordinator, Heartbeat { tenant: tenant(), beat: done }).await.unwrap();
+    assert_eq!(work(side, said, "d2").await.replays.len(), 1);
+    assert_eq!(said.ask(coordinator, stats()).await.unwrap().pending_replays, 3);
+    let stranger = Replay { tenant: elsewhere(), ..replay() };
+    said.refused(coordinator, stranger, Code::NotFound, &[]).await;
 }
 
 pub async fn profiles_changed(side: &Side, said: &mut Answers) {

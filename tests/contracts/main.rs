@@ -40,7 +40,7 @@ contracts! {
         list_broken_files ListBrokenFiles;
     coordinator:
         register Register, heartbeat Heartbeat, get_work GetWork, list_drones ListDrones, get_drone GetDrone,
-        get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, profiles_changed ProfilesChanged;
+        get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged;
     aggregator:
         store_batch StoreBatch, list_records ListRecords, list_results ListResults, get_history GetHistory,
         list_runs ListRuns, get_run GetRun, get_summary GetSummary;

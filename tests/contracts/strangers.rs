@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use chartly::actors::Clients;
 use chartly::clients::Peer;
 use chartly::domain::ids::TenantId;
+use chartly::domain::run::RunReport;
 use chartly::protocol::call::Call;
-use chartly::protocol::coordinator::{GetDroneStats, RunNow};
+use chartly::protocol::coordinator::{Beat, GetDroneStats, RunNow, Work};
 use chartly::protocol::fault::{Code, Fault, Place, Problem, Retry};
 
 use crate::registry::id;
@@ -216,4 +217,17 @@ async fn a_role_that_the_peer_does_not_run_is_not_found() {
     let node = crate::support::Process::chartly(&args, &[("REGISTRY_API_KEY", KEY)]);
     let fault = once(&patient(&node.url)).await;
     assert_eq!(fault.code, Code::NotFound, "{fault}");
+}
+
+#[test]
+fn a_peer_of_the_release_before_is_understood_and_told_nothing_that_it_would_refuse() {
+    let work: Work = serde_json::from_str(r#"{"revision":1,"assignments":[],"run_now":[]}"#).unwrap();
+    assert_eq!(work.replays, []);
+    let old =
+        r#"{"drone_id":"d","clock_ms":null,"profiles":1,"running":0,"spooled":0,"spool_dropped":0,"done_requests":[]}"#;
+    let beat: Beat = serde_json::from_str(old).unwrap();
+    assert_eq!(serde_json::to_string(&beat).unwrap(), old, "a drone that keeps nothing says nothing of it");
+    let old = r#"{"state":"succeeded","started_ms":1,"requests":0,"bytes":0,"rows":0,"dropped":0}"#;
+    let report: RunReport = serde_json::from_str(old).unwrap();
+    assert_eq!(serde_json::to_string(&report).unwrap(), old);
 }

@@ -111,7 +111,14 @@ async fn run_with(settings: FetchSettings, source: &str, rest: &str) -> (RunOutc
     let secrets: BTreeMap<String, SecretString> = [("KEY".to_owned(), SecretString::from("s3cr3t/+"))].into();
     let fetcher = Fetcher::new(settings);
     let mut sink = Collected::default();
-    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput {
+        profile: &profile,
+        validators: None,
+        cursor: None,
+        now_ms: now_ms(),
+        secrets: &secrets,
+        keeper: None,
+    };
     let outcome = run(&fetcher, input, &mut sink).await;
     (outcome, sink.0)
 }
@@ -205,7 +212,14 @@ async fn run_http(settings: FetchSettings, source: &str) -> (RunOutcome, Vec<Str
     let secrets: BTreeMap<String, SecretString> = [("KEY".to_owned(), SecretString::from("s3cr3t/+"))].into();
     let fetcher = Fetcher::new(settings);
     let mut sink = Collected::default();
-    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput {
+        profile: &profile,
+        validators: None,
+        cursor: None,
+        now_ms: now_ms(),
+        secrets: &secrets,
+        keeper: None,
+    };
     let outcome = run(&fetcher, input, &mut sink).await;
     (outcome, sink.0)
 }

@@ -88,7 +88,7 @@ fn settings(host: &str, base: &str) -> FetchSettings {
 
 async fn execute(fetcher: &Fetcher, profile: &Profile, validators: Option<Validators>) -> (RunOutcome, Vec<String>) {
     let secrets = secrets();
-    let input = RunInput { profile, validators, cursor: None, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput { profile, validators, cursor: None, now_ms: now_ms(), secrets: &secrets, keeper: None };
     let mut sink = Collected::default();
     let outcome = run(fetcher, input, &mut sink).await;
     assert_eq!(outcome.records, sink.0.len() as u64);
@@ -182,7 +182,14 @@ async fn a_wrong_key_ends_at_the_page_that_says_so() {
     let profile = profile(&profile_text("us-census-acs5-county"));
     let fetcher = Fetcher::new(settings(profile.host(), &server.base("census_acs5")));
     let secrets: BTreeMap<String, SecretString> = [("CENSUS_KEY".to_owned(), SecretString::from("wrong"))].into();
-    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput {
+        profile: &profile,
+        validators: None,
+        cursor: None,
+        now_ms: now_ms(),
+        secrets: &secrets,
+        keeper: None,
+    };
     let mut sink = Collected::default();
     let outcome = run(&fetcher, input, &mut sink).await;
     let error = outcome.error.expect("the run failed");

@@ -30,7 +30,7 @@ async fn go_at(fetcher: &Fetcher, lines: &str, now_ms: i64) -> (RunOutcome, Vec<
     let secrets: BTreeMap<String, SecretString> =
         SECRETS.map(|(name, value)| (name.to_owned(), SecretString::from(value))).into();
     let mut sink = Collected::default();
-    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms, secrets: &secrets };
+    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms, secrets: &secrets, keeper: None };
     let outcome = run(fetcher, input, &mut sink).await;
     let told = format!("{:?}", outcome.error);
     for (_, value) in SECRETS {
@@ -215,7 +215,14 @@ async fn a_sign_in_is_guarded_and_counted_as_any_request() {
     let secrets: BTreeMap<String, SecretString> =
         SECRETS.map(|(name, value)| (name.to_owned(), SecretString::from(value))).into();
     let mut sink = Collected::default();
-    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput {
+        profile: &profile,
+        validators: None,
+        cursor: None,
+        now_ms: now_ms(),
+        secrets: &secrets,
+        keeper: None,
+    };
     let outcome = run(&fetcher(&source, &server), input, &mut sink).await;
     assert_eq!((outcome.state, outcome.requests, sink.0.len()), (RunState::Partial, 2, 1), "{outcome:?}");
 }

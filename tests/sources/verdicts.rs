@@ -22,7 +22,14 @@ async fn go(source: &Raw, lines: &str) -> (RunOutcome, Vec<String>) {
     let fetcher = Fetcher::new(FetchSettings { rewrite, max_pause: Duration::from_secs(5), ..quick() });
     let mut sink = Collected::default();
     let secrets = super::secrets();
-    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms: now_ms(), secrets: &secrets };
+    let input = RunInput {
+        profile: &profile,
+        validators: None,
+        cursor: None,
+        now_ms: now_ms(),
+        secrets: &secrets,
+        keeper: None,
+    };
     let outcome = run(&fetcher, input, &mut sink).await;
     (outcome, sink.0)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub struct Source {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     open: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Source {
@@ -45,10 +46,14 @@ impl Source {
     pub fn start(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
-        let source = Self { address, asked: Arc::default(), open: Arc::default() };
+        let source = Self { address, asked: Arc::default(), open: Arc::default(), closed: Arc::default() };
         let (asked, open, answer) = (Arc::clone(&source.asked), Arc::clone(&source.open), Arc::new(answer));
+        let closed = Arc::clone(&source.closed);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                if closed.load(Ordering::SeqCst) {
+                    return;
+                }
                 let (asked, open, answer) = (Arc::clone(&asked), Arc::clone(&open), Arc::clone(&answer));
                 std::thread::spawn(move || {
                     open.fetch_add(1, Ordering::SeqCst);
@@ -58,6 +63,15 @@ impl Source {
             }
         });
         source
+    }
+
+    /// Closes the port: from now on nobody answers there.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        while TcpStream::connect(self.address).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn url(&self) -> String {

@@ -13,4 +13,6 @@ mod fixtures;
 mod prototype_faults;
 mod public_data;
 mod registry;
+mod replay;
+mod replay_tool;
 mod survival;

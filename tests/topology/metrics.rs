@@ -81,7 +81,7 @@ async fn embedded_drones_are_counted_by_kind_of_part() {
         (shown.get(fetch) == Some(&3.0)).then_some(shown)
     })
     .await;
-    for part in ["drone_session", "drone_scheduler", "drone_uplink"] {
+    for part in ["drone_session", "drone_scheduler", "drone_replayer", "drone_uplink"] {
         assert_eq!(shown[&format!("chartly_actor_state{{actor=\"{part}\",state=\"running\"}}")], 2.0, "{part}");
     }
     assert_eq!(shown.get("chartly_actor_crashes_total{actor=\"other\"}"), None, "every kind of part has its label");

@@ -52,6 +52,7 @@ impl Handler<Heartbeat> for Coordinator {
     fn handle(&mut self, message: Heartbeat, _: &mut Self::Context) -> Self::Result {
         let Heartbeat { tenant, beat } = message;
         let now_ms = self.now_ms();
+        let replayed = self.finish_replays(&tenant, &beat);
         let heard = self.fleet(&tenant).map(|fleet| {
             let (reply, change) = fleet.beat(&beat, now_ms);
             (reply, change, fleet.open_requests(&beat.done_requests))
@@ -61,7 +62,11 @@ impl Handler<Heartbeat> for Coordinator {
             Err(fault) => return Box::pin(actix::fut::err(fault)),
         };
         self.tell(change);
-        Box::pin(self.finish_requests(tenant, done).map(|finished, _, _| finished.map(|()| reply)))
+        let finished = self.finish_requests(tenant, done);
+        Box::pin(
+            finished
+                .then(move |finished, _, _| replayed.map(move |replayed, _, _| finished.and(replayed).map(|()| reply))),
+        )
     }
 }
 

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::placement::place;
+use super::replays::Replays;
 use super::views;
 use crate::domain::digest::Digest;
 use crate::domain::fleet::{DroneState, Labels, MAX_LABEL_CHARS, MAX_LABELS};
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::protocol::coordinator::{
-    Assignment, Beat, BeatReply, DroneHello, DroneStats, DroneView, RunRequest, RunRequested, Work,
+    Assignment, Beat, BeatReply, DroneHello, DroneStats, DroneView, ReplayRequest, ReplaysRequested, RunRequest,
+    RunRequested, Work,
 };
 use crate::protocol::fault::{Code, Fault};
 
@@ -28,6 +30,8 @@ pub(super) struct Drone {
     pub(super) running: u32,
     pub(super) spooled: u64,
     pub(super) spool_dropped: u64,
+    pub(super) kept_runs: u64,
+    pub(super) kept_bytes: u64,
     /// Whether the last look found it within its lease.
     pub(super) live: bool,
     /// Its last beat is not in the store yet.
@@ -47,6 +51,8 @@ impl Drone {
             running: 0,
             spooled: 0,
             spool_dropped: 0,
+            kept_runs: 0,
+            kept_bytes: 0,
             live: false,
             unsaved: false,
         }
@@ -64,6 +70,7 @@ impl Drone {
         self.last_seen_ms = self.last_seen_ms.max(now_ms);
         self.clock_skew_ms = beat.clock_ms.map(|clock| clock.saturating_sub(now_ms));
         (self.running, self.spooled, self.spool_dropped) = (beat.running, beat.spooled, beat.spool_dropped);
+        (self.kept_runs, self.kept_bytes) = (beat.kept_runs, beat.kept_bytes);
         self.unsaved = true;
     }
 }
@@ -82,6 +89,7 @@ pub(super) struct Fleet {
     profiles: BTreeMap<ProfileId, Digest>,
     placed: BTreeMap<ProfileId, DroneId>,
     requests: BTreeMap<i64, ProfileId>,
+    pub(super) replays: Replays,
     revision: u64,
 }
 
@@ -94,6 +102,7 @@ impl Fleet {
             profiles: BTreeMap::new(),
             placed: BTreeMap::new(),
             requests: BTreeMap::new(),
+            replays: Replays::default(),
             revision: first_revision,
         }
     }
@@ -215,7 +224,8 @@ impl Fleet {
             return Err(unknown(drone_id));
         }
         if seen == Some(self.revision) {
-            return Ok(Work { revision: self.revision, assignments: Vec::new(), run_now: Vec::new() });
+            let (assignments, run_now, replays) = (Vec::new(), Vec::new(), Vec::new());
+            return Ok(Work { revision: self.revision, assignments, run_now, replays });
         }
         let mine = |profile: &ProfileId| self.placed.get(profile) == Some(drone_id);
         let assignments = self.profiles.iter().filter(|(profile, _)| mine(profile));
@@ -224,7 +234,18 @@ impl Fleet {
         let run_now = self.requests.iter().filter(|(_, profile)| mine(profile));
         let run_now = run_now
             .map(|(request_id, profile_id)| RunRequest { request_id: *request_id, profile_id: profile_id.clone() });
-        Ok(Work { revision: self.revision, assignments: assignments.collect(), run_now: run_now.collect() })
+        let (assignments, run_now) = (assignments.collect(), run_now.collect());
+        Ok(Work { revision: self.revision, assignments, run_now, replays: self.replays.of(drone_id) })
+    }
+
+    /// Drones that may hold kept answers and can be asked for them.
+    pub(super) fn live_drones(&self) -> Vec<DroneId> {
+        self.drones.iter().filter(|(_, drone)| drone.live).map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(super) fn add_replays(&mut self, requests: Vec<(DroneId, ReplayRequest)>) -> ReplaysRequested {
+        self.revision += 1;
+        self.replays.add(requests)
     }
 
     pub(super) fn view(&self, drone_id: &DroneId) -> Result<DroneView, Fault> {
@@ -239,7 +260,8 @@ impl Fleet {
     }
 
     pub(super) fn stats(&self) -> DroneStats {
-        views::stats(&self.drones, self.profiles.len(), self.placed.len(), self.requests.len())
+        let stats = views::stats(&self.drones, self.profiles.len(), self.placed.len(), self.requests.len());
+        DroneStats { pending_replays: u32::try_from(self.replays.len()).unwrap_or(u32::MAX), ..stats }
     }
 
     /// Beats that are not in the store yet; they count as saved from now on.

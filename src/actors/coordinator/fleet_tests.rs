@@ -21,7 +21,18 @@ fn hello(n: u8) -> DroneHello {
 
 fn beat(n: u8) -> Beat {
     let drone_id = drone(n);
-    Beat { drone_id, clock_ms: None, profiles: 0, running: 0, spooled: 0, spool_dropped: 0, done_requests: vec![] }
+    Beat {
+        drone_id,
+        clock_ms: None,
+        profiles: 0,
+        running: 0,
+        spooled: 0,
+        spool_dropped: 0,
+        done_requests: vec![],
+        done_replays: vec![],
+        kept_runs: 0,
+        kept_bytes: 0,
+    }
 }
 
 fn profiles(numbers: impl IntoIterator<Item = u8>) -> Vec<(ProfileId, Digest)> {

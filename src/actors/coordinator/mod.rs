@@ -4,6 +4,7 @@
 mod answers;
 mod fleet;
 mod placement;
+mod replays;
 mod views;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use super::events::{Event, Events};
 use crate::domain::digest::Digest;
 use crate::domain::fleet::DroneState;
 use crate::domain::ids::{DroneId, ProfileId, TenantId};
-use crate::protocol::coordinator::RunRequest;
+use crate::protocol::coordinator::{ReplayRequest, RunRequest};
 use crate::protocol::fault::{Code, Fault};
 use crate::runtime::{Clock, Periodic};
 use crate::store::{Store, StoreError};
@@ -48,6 +49,7 @@ pub struct Coordinator {
 struct Stored {
     drones: Vec<(DroneId, Drone)>,
     requests: Vec<RunRequest>,
+    replays: Vec<(DroneId, ReplayRequest)>,
     profiles: Vec<(ProfileId, Digest)>,
     revision: i64,
     store_id: String,
@@ -72,6 +74,7 @@ impl Coordinator {
         let lease_ms = i64::try_from(self.seed.lease_ms).unwrap_or(i64::MAX);
         let mut fleet = Fleet::new(lease_ms, u64::try_from(now_ms).unwrap_or(1));
         fleet.restore(stored.drones, stored.requests);
+        fleet.add_replays(stored.replays);
         fleet.set_profiles(stored.profiles);
         fleet.look(now_ms);
         self.fleets.insert(TenantId::default(), fleet);
@@ -167,6 +170,7 @@ async fn load(store: &Store) -> Result<Stored, StoreError> {
         store_id: store.store_id().await?,
         drones: drones.collect(),
         requests: tenant.run_requests().await?,
+        replays: tenant.replay_requests().await?,
         revision: tenant.profiles_revision().await?,
         profiles: tenant.enabled_profiles().await?,
     })

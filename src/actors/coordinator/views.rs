@@ -23,6 +23,8 @@ pub(super) fn view(drone_id: &DroneId, drone: &Drone, assigned: usize) -> DroneV
         running: drone.running,
         spooled: drone.spooled,
         spool_dropped: drone.spool_dropped,
+        kept_runs: drone.kept_runs,
+        kept_bytes: drone.kept_bytes,
     }
 }
 
@@ -53,6 +55,7 @@ pub(super) fn stats(drones: &BTreeMap<DroneId, Drone>, profiles: usize, placed: 
         assigned_profiles: count_of(placed),
         unassigned_profiles: count_of(profiles - placed),
         pending_run_requests: count_of(requests),
+        pending_replays: 0,
     }
 }
 

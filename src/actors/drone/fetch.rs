@@ -9,13 +9,16 @@ use std::sync::Arc;
 use actix::{Actor, Context, Handler, Message, ResponseActFuture, Supervised, WrapFuture};
 use serde::{Deserialize, Serialize};
 
+use super::keep;
 use super::outbox::{Outbox, RunOf};
 use super::secrets::EnvironmentSecrets;
 use crate::domain::batch::Records;
 use crate::domain::ids::RunId;
 use crate::domain::run::{RunReport, RunState};
+use crate::pipeline::kept::KeptRuns;
 use crate::pipeline::{self, CursorMark, FetchSettings, Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators};
 use crate::profiles::Profile;
+use crate::store::StoreError;
 
 thread_local! {
     // One HTTP client for all fetch actors of a thread: awc's cannot cross threads, and shares its connections.
@@ -32,6 +35,7 @@ pub(super) struct Seed {
     pub(super) profile: Profile,
     pub(super) outbox: Outbox,
     pub(super) fetch: Arc<FetchSettings>,
+    pub(super) kept: Arc<KeptRuns>,
     /// Held for as long as the actor lives.
     pub(super) _alive: Arc<()>,
 }
@@ -87,12 +91,25 @@ impl Fetch {
 }
 
 /// Puts batches into the outbox, one behind: the last one waits for the run's report.
-struct OutboxSink<'a> {
+pub(super) struct OutboxSink<'a> {
     outbox: &'a Outbox,
     of: RunOf,
     held: Option<Records>,
     seq: u32,
     begun: RunReport,
+}
+
+impl<'a> OutboxSink<'a> {
+    /// `begun` is said with every batch but the last.
+    pub(super) fn new(outbox: &'a Outbox, of: RunOf, begun: RunReport) -> Self {
+        Self { outbox, of, held: None, seq: 0, begun }
+    }
+
+    /// Puts the last batch, with the run's report.
+    pub(super) async fn end(self, report: &RunReport, note: Option<&str>) -> Result<(), StoreError> {
+        let last = self.held.unwrap_or_default();
+        self.outbox.put(&self.of, self.seq, &last, report, note).await
+    }
 }
 
 impl Sink for OutboxSink<'_> {
@@ -114,12 +131,19 @@ async fn run_once(seed: Seed) -> Finished {
     let run_id = uuid::Uuid::now_v7().to_string();
     let run_id = RunId::parse(&run_id).expect("a UUID is printable and short");
     let of = RunOf { profile_id: profile.id().clone(), run_id };
-    let begun = begun(&digest, started_ms);
-    let mut sink = OutboxSink { outbox: &seed.outbox, of, held: None, seq: 0, begun };
 
     let validators = note.validators.take();
     let cursor = note.cursor.take();
-    let input = RunInput { profile, validators, cursor, now_ms: started_ms, secrets: &EnvironmentSecrets };
+    let keeper = keep::begin(&seed.kept, profile, &of.run_id, started_ms, cursor.clone()).await;
+    let mut sink = OutboxSink::new(&seed.outbox, of, begun(&digest, started_ms));
+    let input = RunInput {
+        profile,
+        validators,
+        cursor,
+        now_ms: started_ms,
+        secrets: &EnvironmentSecrets,
+        keeper: keeper.as_ref(),
+    };
     let outcome = pipeline::run(&fetcher(&seed.fetch), input, &mut sink).await;
 
     let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms());
@@ -127,11 +151,11 @@ async fn run_once(seed: Seed) -> Finished {
     note.validators = outcome.validators;
     note.cursor = outcome.cursor;
     let text = serde_json::to_string(&note).unwrap_or_default();
-    let last = sink.held.take().unwrap_or_default();
-    let kept = seed.outbox.put(&sink.of, sink.seq, &last, &report, Some(&text)).await;
+    let spooled = sink.end(&report, Some(&text)).await;
+    keep::end(&seed.kept, profile, keeper, &report).await;
     log(profile, &report);
     let finished = Finished { state: report.state, not_before_ms: outcome.not_before_ms };
-    match kept {
+    match spooled {
         Ok(()) => finished,
         Err(error) => {
             tracing::error!(profile = %profile.id(), %error, "a run's last batch could not be spooled; it runs again");
@@ -141,7 +165,7 @@ async fn run_once(seed: Seed) -> Finished {
 }
 
 /// What is said of a run that goes on.
-fn begun(digest: &str, started_ms: i64) -> RunReport {
+pub(super) fn begun(digest: &str, started_ms: i64) -> RunReport {
     RunReport {
         state: RunState::Running,
         started_ms,
@@ -152,10 +176,11 @@ fn begun(digest: &str, started_ms: i64) -> RunReport {
         rows: 0,
         dropped: 0,
         error: None,
+        replay_of: None,
     }
 }
 
-fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64) -> RunReport {
+pub(super) fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64) -> RunReport {
     RunReport {
         state: outcome.state,
         started_ms,
@@ -166,6 +191,7 @@ fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64)
         rows: outcome.rows,
         dropped: outcome.dropped_rows(),
         error: outcome.error.clone(),
+        replay_of: None,
     }
 }
 

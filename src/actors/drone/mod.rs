@@ -2,13 +2,16 @@
 //! disk and an uplink. It needs one outbound connection; it keeps fetching while the control plane is away.
 
 mod fetch;
+mod keep;
 mod outbox;
+mod replayer;
 mod schedule;
 mod scheduler;
 mod secrets;
 mod session;
 mod uplink;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +23,7 @@ use crate::runtime::{Clock, DrainSequence, Handle, OnGiveUp, Place, Policy, Root
 use crate::store::{Spool, SpoolSettings, StoreError};
 
 use outbox::Outbox;
+use replayer::Replayer;
 use scheduler::Scheduler;
 pub use secrets::EnvironmentSecrets;
 use session::Session;
@@ -34,9 +38,17 @@ pub struct Options {
     pub max_concurrency: usize,
     pub spool: SpoolSettings,
     pub fetch: FetchSettings,
+    pub kept: KeptSettings,
     pub clock: Clock,
     /// No profile runs more often than this.
     pub min_interval: Duration,
+}
+
+/// Where raw answers are kept, and how many bytes of them at most; 0 keeps none, whatever profiles say.
+#[derive(Debug, Clone)]
+pub struct KeptSettings {
+    pub folder: PathBuf,
+    pub max_bytes: u64,
 }
 
 /// A running drone.
@@ -45,6 +57,7 @@ pub struct Drone {
     drone_id: DroneId,
     session: Handle<Session>,
     scheduler: Handle<Scheduler>,
+    replayer: Handle<Replayer>,
     uplink: Handle<Uplink>,
     spool: Arc<Spool>,
     /// One more owner for each fetch actor that still lives.
@@ -56,6 +69,8 @@ impl Drone {
     pub async fn start(root: &Root, place: &Place, options: Options) -> Result<Self, StoreError> {
         let spool = Arc::new(Spool::open(&options.spool).await?);
         let outbox = Outbox::new(Arc::clone(&spool), options.drone_id.clone(), options.clock.clone());
+        // After the spool: its lock keeps a second drone out of this folder, too.
+        let kept = keep::open(options.kept.clone()).await;
         let name = |part: &str| format!("drone/{}/{part}", options.drone_id);
         let (settings, alive) = (Arc::new(options.fetch.clone()), Arc::new(()));
 
@@ -66,7 +81,8 @@ impl Drone {
             root: root.clone(),
             place: place.clone(),
             outbox: outbox.clone(),
-            fetch: settings,
+            fetch: Arc::clone(&settings),
+            kept: Arc::clone(&kept),
             max_concurrency: options.max_concurrency,
             alive: Arc::clone(&alive),
             clock: options.clock.clone(),
@@ -74,16 +90,28 @@ impl Drone {
         };
         let scheduler = root.start(place, name("scheduler"), patient(), move || Scheduler::new(scheduler_seed));
 
+        let replayer_seed = replayer::Seed {
+            outbox: outbox.clone(),
+            control_plane: options.control_plane.clone(),
+            kept: Arc::clone(&kept),
+            fetch: settings,
+            max_waiting_bytes: options.spool.max_bytes / 4,
+        };
+        let contained = Policy { on_give_up: OnGiveUp::Contain, ..patient() };
+        let replayer = root.start(place, name("replayer"), contained, move || Replayer::new(replayer_seed));
+
         let session_seed = session::Seed {
             drone_id: options.drone_id.clone(),
             labels: options.labels.clone(),
             control_plane: options.control_plane.clone(),
             scheduler: scheduler.clone(),
+            replayer: replayer.clone(),
+            kept,
             outbox,
             clock: options.clock.clone(),
         };
         let session = root.start(place, name("session"), patient(), move || Session::new(session_seed));
-        Ok(Self { drone_id: options.drone_id, session, scheduler, uplink, spool, alive })
+        Ok(Self { drone_id: options.drone_id, session, scheduler, replayer, uplink, spool, alive })
     }
 
     pub fn id(&self) -> &DroneId {
@@ -94,11 +122,12 @@ impl Drone {
     /// delivered while there is time and stays on disk otherwise.
     #[must_use]
     pub fn drain(self, sequence: DrainSequence, each: Duration) -> DrainSequence {
-        let Self { drone_id, session, scheduler, uplink, spool, alive } = self;
+        let Self { drone_id, session, scheduler, replayer, uplink, spool, alive } = self;
         let name = |part: &str| format!("drone {drone_id} {part}");
         sequence
             .then(name("session"), async move { session.stop(each).await })
             .then(name("scheduler"), async move { scheduler.stop(each).await })
+            .then(name("replayer"), async move { replayer.stop(each).await })
             .then(name("runs"), async move {
                 let _ = tokio::time::timeout(each, ended(alive)).await;
                 Ok(())

@@ -42,7 +42,7 @@ impl Outbox {
     }
 
     /// Keeps one batch of a run, which tells when the run began whichever batch arrives first. The last one carries the
-    /// profile's note, which holds once the control plane has said that the batch is stored.
+    /// profile's note where it has a new one, which holds once the control plane has said that the batch is stored.
     pub(super) async fn put(
         &self,
         of: &RunOf,

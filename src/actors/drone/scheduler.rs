@@ -17,6 +17,7 @@ use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
 use crate::pipeline::FetchSettings;
+use crate::pipeline::kept::KeptRuns;
 use crate::profiles::Profile;
 use crate::protocol::coordinator::RunRequest;
 use crate::runtime::{AskError, Clock, Handle, OnGiveUp, Periodic, Place, Policy, Root};
@@ -35,6 +36,7 @@ pub(super) struct Seed {
     pub(super) place: Place,
     pub(super) outbox: Outbox,
     pub(super) fetch: Arc<FetchSettings>,
+    pub(super) kept: Arc<KeptRuns>,
     pub(super) max_concurrency: usize,
     pub(super) clock: Clock,
     /// Held by every fetch actor: whoever stops the drone sees when all of them have ended.
@@ -115,6 +117,7 @@ impl Scheduler {
             profile: profile.clone(),
             outbox: self.seed.outbox.clone(),
             fetch: Arc::clone(&self.seed.fetch),
+            kept: Arc::clone(&self.seed.kept),
             _alive: Arc::clone(&self.seed.alive),
         };
         let policy = Policy { mailbox: 2, on_give_up: OnGiveUp::Contain, ..Policy::default() };

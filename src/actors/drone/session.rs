@@ -1,15 +1,18 @@
 //! The session with the control plane: join, beat, take in work. While the control plane is away the drone goes on
 //! with what it has; when it comes back without memory of this drone, the drone joins again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Context, ResponseActFuture, Supervised, WrapFuture};
 
 use super::outbox::Outbox;
+use super::replayer::{GetDone, Replayer, Replays};
 use super::scheduler::{Apply, GetLoad, GetProfiles, Scheduler};
 use crate::clients::{ControlPlane, fault_of};
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
+use crate::pipeline::kept::KeptRuns;
 use crate::profiles::{self, Profile};
 use crate::protocol::coordinator::{Assignment, Beat, DroneHello, Work};
 use crate::protocol::fault::{Code, Fault};
@@ -28,6 +31,8 @@ pub(super) struct Seed {
     pub(super) labels: Labels,
     pub(super) control_plane: ControlPlane,
     pub(super) scheduler: Handle<Scheduler>,
+    pub(super) replayer: Handle<Replayer>,
+    pub(super) kept: Arc<KeptRuns>,
     pub(super) outbox: Outbox,
     pub(super) clock: Clock,
 }
@@ -124,6 +129,9 @@ async fn join(seed: &Seed) -> Result<Duration, Fault> {
 async fn beat(seed: &Seed) -> Result<bool, Fault> {
     let load = seed.scheduler.ask(GetLoad).await.map_err(fault_of)?;
     let spool = seed.outbox.spool().stats().await?;
+    // A replayer that was given up says nothing; runs go on without it.
+    let done_replays = seed.replayer.ask(GetDone).await.unwrap_or_default();
+    let kept = seed.kept.totals();
     let beat = Beat {
         drone_id: seed.drone_id.clone(),
         clock_ms: Some(seed.clock.now_ms()),
@@ -132,6 +140,9 @@ async fn beat(seed: &Seed) -> Result<bool, Fault> {
         spooled: spool.batches,
         spool_dropped: spool.dropped,
         done_requests: load.done_requests,
+        done_replays,
+        kept_runs: kept.runs,
+        kept_bytes: kept.bytes,
     };
     Ok(seed.control_plane.heartbeat(&beat).await?.known)
 }
@@ -141,7 +152,7 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
     if Some(work.revision) == revision {
         return Ok(Progress::Followed(work.revision));
     }
-    let Work { revision: new, assignments, run_now } = work;
+    let Work { revision: new, assignments, run_now, replays } = work;
     let held = seed.scheduler.ask(GetProfiles).await.map_err(fault_of)?;
     let mut profiles = Vec::with_capacity(assignments.len());
     for assignment in &assignments {
@@ -154,6 +165,9 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
         }
     }
     seed.scheduler.ask(Apply { profiles, run_now }).await.map_err(fault_of)?;
+    if let Err(error) = seed.replayer.ask(Replays(replays)).await {
+        tracing::error!(%error, "replays are not taken up");
+    }
     Ok(Progress::Followed(new))
 }
 

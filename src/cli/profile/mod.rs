@@ -7,6 +7,7 @@ mod files;
 mod new;
 mod preview;
 mod reach;
+mod replay;
 mod table;
 mod test;
 mod validate;
@@ -39,6 +40,10 @@ enum Verb {
     Diff(diff::Args),
     /// Proposes a profile for what a source answers; exit code 1 when no rows are found in it, 2 when there is none.
     New(new::Args),
+    /// Reads kept answers again with a mended profile, without asking the source. Exit code 0: every run came out whole
+    /// (with --control-plane: the request was taken); 1: one failed, lacks answers or is torn; 2: the profile cannot be
+    /// used, nothing is kept, or the control plane refuses.
+    Replay(replay::Args),
     /// Prints the JSON Schema of a profile, for editors.
     Schema,
     /// Prints the reference of every key, as Markdown.
@@ -53,6 +58,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Verb::Explain(args) => explain::run(args),
         Verb::Diff(args) => diff::run(args),
         Verb::New(args) => new::run(args),
+        Verb::Replay(args) => replay::run(args),
         Verb::Schema => {
             println!("{}", profiles::json_schema());
             ExitCode::SUCCESS

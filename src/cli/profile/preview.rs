@@ -11,7 +11,8 @@ use crate::actors::drone::EnvironmentSecrets;
 use crate::cli::on_actix;
 use crate::domain::run::RunState;
 use crate::pipeline::fetch::{Asked, Recording, SavedAnswer, now_ms};
-use crate::pipeline::preview::{Extent, Preview, StandIns, preview};
+use crate::pipeline::kept::{KeepError, Keeper, SavedFolder, Shelf};
+use crate::pipeline::preview::{Extent, Preview, StandIns, preview_keeping};
 use crate::pipeline::{Dropped, Fetcher, RunOutcome, Secrets};
 use crate::profiles::{self, Profile};
 
@@ -24,6 +25,10 @@ pub struct Args {
     /// Records to show.
     #[arg(long, default_value_t = 20)]
     limit: usize,
+    /// A new folder that takes the source's answers, secrets taken out, in the form of a profile's test: move it to
+    /// `<name>.test/pages` beside the profile, and its expected records to `<name>.test/expected.jsonl`.
+    #[arg(long, conflicts_with = "answer")]
+    save_answers: Option<PathBuf>,
     #[command(flatten)]
     reach: Reach,
     /// `table` for people; `ndjson`: the records alone on stdout, one a line.
@@ -50,18 +55,47 @@ pub fn run(args: &Args) -> ExitCode {
         (Ok(played), Ok(settings)) => (played, settings),
         (Err(message), _) | (_, Err(message)) => return refuse(2, message),
     };
+    let saving = args.save_answers.as_deref().map(|folder| {
+        SavedFolder::create(folder)
+            .map(|saved| (folder, Keeper::new(Shelf::Folder(saved))))
+            .map_err(|error| (folder, error))
+    });
+    let saving = match saving.transpose() {
+        Ok(saving) => saving,
+        Err((folder, error)) => return refuse(2, format!("{}: {error}", folder.display())),
+    };
+    let keeper = saving.as_ref().map(|(_, keeper)| keeper);
+    let at_ms = now_ms();
     let given = on_actix(async {
         let (fetcher, extent, secrets): (_, _, &dyn Secrets) = match played {
             Some(recording) => (Fetcher::recorded(recording), Extent::whole(&profile, args.limit), &StandIns),
             None => (Fetcher::new(settings), Extent::first(&profile, args.limit), &EnvironmentSecrets),
         };
-        preview(&fetcher.with_journal(), &profile, extent, now_ms(), secrets).await
+        preview_keeping(&fetcher.with_journal(), &profile, extent, at_ms, secrets, keeper).await
     });
     show(&given, args.output);
+    if let Some((folder, filled)) = saving
+        && let Err(error) = saved(folder, filled, at_ms)
+    {
+        return refuse(2, format!("{}: {error}", folder.display()));
+    }
     match given.outcome.state {
         RunState::Failed => ExitCode::from(1),
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Closes the folder of saved answers.
+fn saved(folder: &Path, keeper: Keeper, at_ms: i64) -> Result<(), KeepError> {
+    if let Shelf::Folder(saved) = keeper.end()? {
+        eprintln!(
+            "{} answers saved in {}; for windows and {{now}} put this into the profile:",
+            saved.finish()?,
+            folder.display()
+        );
+        eprintln!("test: {{now: {}}}", crate::domain::moment::shown(at_ms));
+    }
+    Ok(())
 }
 
 /// Reads a profile; the error shows all its problems.

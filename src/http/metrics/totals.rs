@@ -6,11 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use crate::runtime::{AskCounts, VitalsSnapshot};
 
 /// Labels of parts whose names hold an id; all others are fixed names of the program.
-const OF_MANY: [(&str, &str, &str); 5] = [
+const OF_MANY: [(&str, &str, &str); 6] = [
     ("fetch/", "", "fetch"),
     ("drone/", "/session", "drone_session"),
     ("drone/", "/scheduler", "drone_scheduler"),
     ("drone/", "/uplink", "drone_uplink"),
+    ("drone/", "/replayer", "drone_replayer"),
     ("events/", "", "events"),
 ];
 const FIXED: [&str; 7] = ["registry", "aggregator", "coordinator", "reporter", "http", "metrics", "peers"];

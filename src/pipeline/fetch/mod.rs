@@ -6,11 +6,13 @@ mod guard;
 mod inflate;
 mod journal;
 mod ledger;
+mod playback;
 mod recorded;
 mod rewrite;
 mod settings;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use awc::http::header::{
@@ -28,9 +30,11 @@ use inflate::{Inflate, InflateError};
 pub use journal::Asked;
 use journal::Journal;
 pub use ledger::{Ledger, Turn};
+use playback::Playback;
 pub use recorded::{Recording, RecordingError, SavedAnswer, SavedRequest};
 pub use settings::{FetchSettings, Network, NetworkError};
 
+use super::kept::KeptRun;
 use super::outcome::Validators;
 use super::request::{Outgoing, PlacedSecret, append_query, shown};
 use super::sign_in::Keyring;
@@ -51,6 +55,7 @@ pub struct Fetcher {
 enum Way {
     Network(awc::Client),
     Recording(Recording),
+    Kept(Playback),
 }
 
 impl fmt::Debug for Fetcher {
@@ -77,6 +82,9 @@ pub enum FetchError {
     /// All saved answers are played.
     #[error("no saved answer is left")]
     AllPlayed,
+    /// A replayed run was not asked this, or its answer is torn: which request, without its secret.
+    #[error("no answer is kept for {0}")]
+    NotKept(String),
 }
 
 /// What a run has used up, and what it may.
@@ -111,6 +119,13 @@ impl Fetcher {
         Self { settings: recorded_settings(), way, journal: None, keyring: Keyring::default() }
     }
 
+    /// Plays the answers of a kept run and never touches the network.
+    pub fn kept(settings: FetchSettings, run: Arc<KeptRun>) -> Self {
+        // Nobody is there to be spared: what asks for a pause is over.
+        let settings = FetchSettings { retry_base: Duration::ZERO, max_pause: Duration::ZERO, ..settings };
+        Self { settings, way: Way::Kept(Playback::new(run)), journal: None, keyring: Keyring::default() }
+    }
+
     /// Keeps what is asked, for [`Self::take_asked`].
     #[must_use]
     pub fn with_journal(self) -> Self {
@@ -129,7 +144,7 @@ impl Fetcher {
 
     /// Answers are played, and nobody is there to sign in at.
     pub fn is_recorded(&self) -> bool {
-        matches!(self.way, Way::Recording(_))
+        !matches!(self.way, Way::Network(_))
     }
 
     pub fn settings(&self) -> &FetchSettings {
@@ -148,6 +163,7 @@ impl Fetcher {
     ) -> Result<Answer, FetchError> {
         let result = match &self.way {
             Way::Recording(recording) => recording.answer(request, traffic),
+            Way::Kept(playback) => playback.answer(request, traffic).await,
             Way::Network(client) => {
                 let hops = self.hops(client, request, profile_agent, validators, traffic);
                 let in_time = tokio::time::timeout(timeout, hops).await;

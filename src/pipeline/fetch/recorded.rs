@@ -209,7 +209,7 @@ fn is_same_body(saved: &SavedRequest, request: &Outgoing) -> bool {
     saved == body
 }
 
-fn as_answer(saved: &SavedAnswer, request: &Outgoing, traffic: &mut Traffic) -> Result<Answer, FetchError> {
+pub(super) fn as_answer(saved: &SavedAnswer, request: &Outgoing, traffic: &mut Traffic) -> Result<Answer, FetchError> {
     let header = |name: &str| {
         let found = saved.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.clone())

@@ -145,7 +145,10 @@ impl Run<'_> {
         let agent = self.plan.request.user_agent.as_deref();
         let timeout = self.limits.timeout;
         let fetched = self.fetcher.fetch(request, agent, validators, timeout, &mut self.traffic).await;
-        let answer = fetched.map_err(|error| self.trouble(error))?;
+        let mut answer = fetched.map_err(|error| self.trouble(error))?;
+        if let Some(keeper) = self.input.keeper.filter(|_| answer.status != 304) {
+            answer = keeper.keep(request, answer, self.now_ms()).await;
+        }
         judge::judge(&answer, self.plan, validators.is_some(), self.now_ms())?;
         let page = match self.map(&answer, given, chain).await {
             Err(trouble @ Trouble::End(End::Failed { .. })) => {
@@ -166,6 +169,7 @@ impl Run<'_> {
             FetchError::Refused(message) => Trouble::End(End::failed(message)),
             FetchError::TooLarge => Trouble::End(End::Limit(format!("max_bytes ({})", limits.max_bytes))),
             FetchError::AllPlayed => Trouble::End(End::Limit("of the saved answers".into())),
+            FetchError::NotKept(request) => Trouble::End(End::NotKept(request)),
             FetchError::NoRequests => Trouble::End(End::Limit(format!("max_requests ({})", limits.max_requests))),
         }
     }

@@ -34,7 +34,7 @@ pub async fn run_within(fetcher: &Fetcher, input: RunInput<'_>, limits: Limits, 
     let mut run = Run::new(fetcher, &input, input.profile.plan(), limits);
     let end = match run.all(sink).await {
         Ok(()) => run.flush(sink).await.err(),
-        Err(end @ (End::Limit(_) | End::Quota { .. })) => run.flush(sink).await.err().or(Some(end)),
+        Err(end @ (End::Limit(_) | End::Quota { .. } | End::NotKept(_))) => run.flush(sink).await.err().or(Some(end)),
         Err(End::Failed { message, not_before_ms }) => {
             // The pages before count.
             let _ = run.flush(sink).await;
@@ -56,6 +56,8 @@ enum End {
         requests: u64,
         until_ms: i64,
     },
+    /// A replayed run was not asked this.
+    NotKept(String),
     Failed {
         message: String,
         not_before_ms: Option<i64>,
@@ -65,6 +67,15 @@ enum End {
 impl End {
     fn failed(message: impl Into<String>) -> Self {
         Self::Failed { message: message.into(), not_before_ms: None }
+    }
+}
+
+impl NotKept {
+    /// How the run ends for its sake.
+    fn end(&self) -> Flow<()> {
+        let Some(first) = &self.first else { return Ok(()) };
+        let requests = self.requests;
+        Err(End::NotKept(format!("{requests} of its requests have no kept answer; the first: {first}")))
     }
 }
 
@@ -94,6 +105,14 @@ struct Run<'r> {
     next_poll_ms: Option<i64>,
     /// Tokens and secrets that the run has used.
     hidden: Vec<SecretString>,
+    not_kept: NotKept,
+}
+
+/// What a replay would have asked and cannot.
+#[derive(Debug, Default)]
+struct NotKept {
+    requests: u64,
+    first: Option<String>,
 }
 
 impl<'r> Run<'r> {
@@ -124,6 +143,7 @@ impl<'r> Run<'r> {
             cursor_seen: None,
             next_poll_ms: None,
             hidden: Vec::new(),
+            not_kept: NotKept::default(),
         }
     }
 
@@ -139,18 +159,36 @@ impl<'r> Run<'r> {
                 self.windows(values, sink).await?;
                 continue;
             };
-            for item in self.items(first, values).await? {
+            let items = self.items(first, values).await;
+            for item in self.unless_missing(items)?.unwrap_or_default() {
                 self.windows(&item, sink).await?;
             }
         }
-        Ok(())
+        self.not_kept.end()
+    }
+
+    /// What was read; `None` where a replay lacks an answer to it. It goes on with the next list.
+    fn unless_missing<T>(&mut self, read: Flow<T>) -> Flow<Option<T>> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(End::NotKept(request)) => {
+                self.not_kept.requests += 1;
+                self.not_kept.first.get_or_insert(request);
+                Ok(None)
+            }
+            Err(end) => Err(end),
+        }
     }
 
     /// All windows of one parameter set.
     async fn windows(&mut self, values: &[Scalar], sink: &mut impl Sink) -> Flow<()> {
-        let Some(window) = &self.plan.window else { return self.list(values, None, sink).await };
+        let Some(window) = &self.plan.window else {
+            let read = self.list(values, None, sink).await;
+            return self.unless_missing(read).map(|_| ());
+        };
         for bounds in Windows::new(window, self.input.now_ms) {
-            self.list(values, Some(bounds), sink).await?;
+            let read = self.list(values, Some(bounds), sink).await;
+            self.unless_missing(read)?;
         }
         Ok(())
     }
@@ -189,6 +227,7 @@ impl<'r> Run<'r> {
         let (state, error, not_before_ms) = match end {
             None => (RunState::Succeeded, None, self.next_poll_ms),
             Some(End::Unchanged) => (RunState::Unchanged, None, self.next_poll_ms),
+            Some(End::NotKept(message)) => (RunState::Partial, Some(message), None),
             Some(End::Limit(limit)) => (RunState::Partial, Some(format!("stopped at the limit {limit}")), None),
             Some(End::Quota { requests, until_ms }) => {
                 let until = instant(until_ms, None);

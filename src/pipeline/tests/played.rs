@@ -49,7 +49,8 @@ pub fn play(text: &str, answers: Vec<SavedAnswer>) -> Played {
     let profile = profile(text);
     let secrets: BTreeMap<String, SecretString> = [("KEY".to_owned(), SecretString::from("s3cret"))].into();
     let fetcher = Fetcher::recorded(Recording::new(answers)).with_journal();
-    let input = RunInput { profile: &profile, validators: None, cursor: None, now_ms: NOW_MS, secrets: &secrets };
+    let input =
+        RunInput { profile: &profile, validators: None, cursor: None, now_ms: NOW_MS, secrets: &secrets, keeper: None };
     let mut sink = Keep::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime starts");
     let outcome = runtime.block_on(run(&fetcher, input, &mut sink));

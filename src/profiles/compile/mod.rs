@@ -7,6 +7,7 @@ mod condition;
 mod decoding;
 mod field;
 mod first;
+mod keep;
 mod mapping;
 mod minimal;
 mod notes;
@@ -27,7 +28,7 @@ use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
 use super::node::{At, Place};
 use super::own_test::ProfileTest;
 use super::path::{Origin, Path, Segment};
-use super::plan::{Found, FoundKind, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar};
+use super::plan::{Found, FoundKind, KeepAnswers, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
 use notes::Notes;
@@ -42,6 +43,7 @@ pub struct Compiled {
     pub plan: Option<Plan>,
     pub document: Document,
     pub test: Option<ProfileTest>,
+    pub keep: Option<KeepAnswers>,
 }
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(3600);
@@ -57,8 +59,9 @@ pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled 
     let (enabled, interval, jitter) = schedule(document.schedule.as_ref(), &mut notes);
     let plan = plan(&document, &mut notes);
     let test = test::test(document.test.as_ref(), &mut notes);
+    let keep = keep::answers(document.keep.as_ref(), &mut notes);
     problems.append(&mut notes.problems);
-    Compiled { id, version, enabled, interval, jitter, plan, document, test }
+    Compiled { id, version, enabled, interval, jitter, plan, document, test, keep }
 }
 
 fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {

@@ -2,6 +2,7 @@
 //! reference and the editor's help; nothing is checked beyond the types (see `compile`).
 
 pub mod fields;
+pub mod keep;
 pub mod rows;
 pub mod source;
 pub mod test;
@@ -15,6 +16,7 @@ use super::node::{At, Entries, Node, Place, Read, Value, document};
 use super::problem::Problem;
 use super::scalar::Scalar;
 use fields::Field;
+use keep::Keep;
 use rows::{LookupDoc, Rows};
 use source::Source;
 use test::TestDoc;
@@ -64,6 +66,8 @@ document! {
         schedule: At<Schedule>,
         /// What one run may cost. Reaching a limit ends the run as `partial`, never silently.
         limits: At<Limits>,
+        /// What the drone keeps of the source beside the records: `{answers: true}`.
+        keep: At<Keep>,
         /// Saved answers and the records that they must give.
         test: At<TestDoc>,
     }

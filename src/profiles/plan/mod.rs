@@ -12,6 +12,7 @@ mod auth;
 mod decoding;
 mod field;
 mod first;
+mod keep;
 mod shape;
 
 use super::document::Document;
@@ -29,6 +30,7 @@ pub use auth::*;
 pub use decoding::*;
 pub use field::*;
 pub use first::*;
+pub use keep::KeepAnswers;
 pub use shape::*;
 
 /// Index into the array of values of a row.

@@ -11,6 +11,7 @@ use super::batches::Waiting;
 use super::finding::find;
 use super::ledger::{Entry, Ledger, NewSet, kept_sets};
 use super::placing::{Part, Placed, place};
+use super::replays::{Noted, note_replays};
 use super::runs_of_group::{Runs, Step};
 use super::verdict::{Found, Judge, Verdict};
 use crate::domain::digest::Digest;
@@ -94,6 +95,7 @@ async fn write(
     books.number_sets(db).await?;
     books.ledger.runs = runs.finish(memory);
     books.ledger.write(db).await?;
+    note_replays(db, &books.replays).await?;
     Ok(books.outcomes)
 }
 
@@ -107,6 +109,7 @@ struct Books {
     outcomes: HashMap<usize, Outcome>,
     /// For each entry the set of what it saw.
     sets: Vec<Option<SeenSet>>,
+    replays: Vec<Noted>,
 }
 
 impl Books {
@@ -120,6 +123,8 @@ impl Books {
         for (total, change) in growth.runs.iter_mut().zip(state_changes(step.before, step.now)) {
             *total += change;
         }
+        let of = posted.batch.run.as_ref().and_then(|report| report.replay_of.as_ref());
+        self.replays.extend(of.map(|of| (step.row, profile, of.to_string())));
         self.sets.push((!step.fresh.is_empty()).then(|| {
             let packed = pack(&step.fresh);
             (Digest::of(&packed).key(), packed, outcome.inserted > 0)

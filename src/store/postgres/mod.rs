@@ -18,12 +18,14 @@ mod names;
 mod placing;
 mod profiles;
 mod records;
+mod replays;
 mod reports;
 mod results;
 mod runs;
 mod runs_of_group;
 mod scan;
 mod summary;
+mod superseded;
 mod tenants;
 mod text;
 mod transactor;
@@ -46,6 +48,7 @@ use super::error::StoreError;
 use super::memory::Memory;
 use super::queue::Queue;
 use super::settings::{Server, StoreSettings};
+use super::superseded::Standings;
 use super::tenants::Tenants;
 use super::vitals::{Counters, StoreVitals};
 use super::writer::{Reins, launch, writer};
@@ -59,6 +62,7 @@ pub(super) struct Postgres {
     counters: Arc<Counters>,
     reins: Reins,
     max_reports: u32,
+    standings: Standings,
 }
 
 impl Postgres {
@@ -77,8 +81,8 @@ impl Postgres {
         let (writer, reins) = writer(engine, jobs, settings, &counters);
         launch(&counters, move || writer.serve())?;
         let desk = Desk::new(&connector, server.connections.saturating_sub(1), &counters)?;
-        let tenants = Tenants::default();
-        Ok(Self { queue, desk, tenants, counters, reins, max_reports: settings.max_reports })
+        let (tenants, standings, max_reports) = (Tenants::default(), Standings::default(), settings.max_reports);
+        Ok(Self { queue, desk, tenants, counters, reins, max_reports, standings })
     }
 
     pub(super) fn vitals(&self) -> StoreVitals {

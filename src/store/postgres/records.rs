@@ -12,6 +12,7 @@ use crate::store::error::StoreError;
 use crate::store::pager::Pager;
 use crate::store::record_row::{WantedDims, compose};
 use crate::store::sightings::Shown;
+use crate::store::superseded::Superseded;
 use crate::store::tenants::Tenant;
 
 /// Binds: profile, id to go on after, rows. The number 16 is `PLACE_BITS`.
@@ -22,7 +23,8 @@ const RECORDS_OF_PROFILE: &str = "
     JOIN profiles p ON p.id = r.profile ORDER BY r.id";
 
 impl Postgres {
-    /// Records by their first sighting: `since_ms`, `drone_id` and `run_id` speak of the batch that brought them.
+    /// Records by their first sighting: `since_ms`, `drone_id` and `run_id` speak of the batch that brought them. Those
+    /// that a replay has replaced are left out, unless a run is asked for.
     pub(in crate::store) async fn records(
         &self,
         tenant: Tenant,
@@ -39,13 +41,16 @@ impl Postgres {
         let dims = WantedDims::new(&filter.dims);
         let filtered = !dims.is_empty() || filter.drone_id.is_some() || filter.since_ms.is_some();
         let mut pager = Pager::new(page, 0, filtered)?;
+        let mut superseded = Superseded::new(self);
         let Some(profile) = profile else { return Ok(Page { items: Vec::new(), next: None }) };
         while let Some(chunk) = pager.next_chunk() {
             let ask = query(RECORDS_OF_PROFILE).bind(profile).bind(pager.position()).bind(chunk);
             let rows = self.desk.all(ask).await?;
             pager.got(rows.len());
             for row in &rows {
-                let wanted = !pager.is_full() && matches(row, filter, &dims)?;
+                let wanted = !pager.is_full()
+                    && matches(row, filter, &dims)?
+                    && !superseded.hides(profile, row.try_get(0)?).await?;
                 let item =
                     if wanted { Some(compose(row.try_get(1)?, row.try_get(4)?, row.try_get(2)?, None)?) } else { None };
                 pager.pass(row.try_get(0)?, item);

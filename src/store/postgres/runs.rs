@@ -14,10 +14,10 @@ use crate::store::tenants::Tenant;
 macro_rules! select_runs {
     ($from:literal, $order:literal) => {
         concat!(
-            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version FROM (",
+            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version, y.replay_of FROM (",
             $from,
             ") r JOIN profiles p ON p.id = r.profile JOIN names d ON d.id = r.drone
-             LEFT JOIN names v ON v.id = r.profile_digest ",
+             LEFT JOIN names v ON v.id = r.profile_digest LEFT JOIN replays y ON y.run = r.id ",
             $order
         )
     };

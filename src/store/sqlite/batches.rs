@@ -11,6 +11,7 @@ use super::job::{Bench, Write};
 use super::ledger::{Entry, RecordSet, Sightings};
 use super::names::intern;
 use super::placing::{Placed, Placing};
+use super::replays::note_replay;
 use super::revising::{Revised, Revising};
 use super::runs::read_run;
 use crate::domain::ids::ProfileId;
@@ -186,6 +187,7 @@ impl Posted {
             state_before,
         };
         entry.write(bench.db).await?;
+        note_replay(bench.db, run_row, run.profile, self.batch.run.as_ref()).await?;
         Ok(self.receipt(outcome, false))
     }
 

@@ -17,6 +17,7 @@ mod plans;
 mod profiles;
 mod records;
 mod rekey;
+mod replays;
 mod reports;
 mod results;
 mod revising;
@@ -24,6 +25,7 @@ mod runs;
 mod scan;
 mod standing;
 mod summary;
+mod superseded;
 mod tenants;
 mod texts;
 mod transactor;
@@ -49,6 +51,7 @@ use super::lock::FileLock;
 use super::memory::Memory;
 use super::queue::Queue;
 use super::settings::StoreSettings;
+use super::superseded::Standings;
 use super::tenants::Tenants;
 use super::vitals::{Counters, StoreVitals};
 use super::writer::{Reins, launch, writer};
@@ -66,6 +69,7 @@ pub(super) struct Sqlite {
     counters: Arc<Counters>,
     reins: Reins,
     max_reports: u32,
+    standings: Standings,
 }
 
 impl Sqlite {
@@ -92,7 +96,8 @@ impl Sqlite {
         })?;
         let readers = open::reader_pool(file, settings);
         let tenants = Tenants::default();
-        Ok(Self { queue, readers, tenants, keys: Arc::default(), counters, reins, max_reports: settings.max_reports })
+        let (keys, max_reports, standings) = (Arc::default(), settings.max_reports, Standings::default());
+        Ok(Self { queue, readers, tenants, keys, counters, reins, max_reports, standings })
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {

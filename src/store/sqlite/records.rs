@@ -10,6 +10,7 @@ use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
 use crate::store::pager::Pager;
 use crate::store::record_row::{WantedDims, compose};
+use crate::store::superseded::Superseded;
 use crate::store::tenants::Tenant;
 
 /// Every record, or those of a profile, behind a position; `$versions` narrows them to one version.
@@ -22,7 +23,7 @@ macro_rules! select_records {
     };
     ($from:literal, $condition:literal, $versions:expr) => {
         concat!(
-            "SELECT r.id, r.body, b.received_ms, d.name, p.profile_id, p.tenant_id FROM ",
+            "SELECT r.id, r.body, b.received_ms, d.name, p.profile_id, p.tenant_id, r.profile FROM ",
             $from,
             " CROSS JOIN batches b ON b.id = r.batch CROSS JOIN runs u ON u.id = b.run
               CROSS JOIN names d ON d.id = u.drone CROSS JOIN profiles p ON p.id = r.profile WHERE ",
@@ -41,7 +42,8 @@ pub(super) const AS_OF: &str = select_records!(all, stood_then!());
 pub(super) const AS_OF_OF_PROFILE: &str = select_records!(of_profile, stood_then!());
 
 impl Sqlite {
-    /// Records by their first sighting: `since_ms`, `drone_id` and `run_id` speak of the batch that brought them.
+    /// Records by their first sighting: `since_ms`, `drone_id` and `run_id` speak of the batch that brought them. Those
+    /// that a replay has replaced are left out, unless a run is asked for.
     pub(in crate::store) async fn records(
         &self,
         tenant: Tenant,
@@ -62,11 +64,14 @@ impl Sqlite {
         let dims = WantedDims::new(&filter.dims);
         let filtered = !dims.is_empty() || filter.drone_id.is_some() || filter.since_ms.is_some();
         let mut pager = Pager::new(page, 0, filtered)?;
+        let mut superseded = Superseded::new(self);
         while let Some(chunk) = pager.next_chunk() {
             let rows = self.chunk(profile, filter.versions, pager.position(), chunk).await?;
             pager.got(rows.len());
             for row in &rows {
-                let wanted = !pager.is_full() && matches(row, tenant, filter, &dims)?;
+                let wanted = !pager.is_full()
+                    && matches(row, tenant, filter, &dims)?
+                    && !superseded.hides(row.try_get(6)?, row.try_get(0)?).await?;
                 let item =
                     if wanted { Some(compose(row.try_get(1)?, row.try_get(4)?, row.try_get(2)?, None)?) } else { None };
                 pager.pass(row.try_get(0)?, item);

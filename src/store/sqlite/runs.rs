@@ -45,11 +45,11 @@ pub(super) fn bind_run<'q>(
 macro_rules! select_runs {
     ($index:literal, $condition:literal) => {
         concat!(
-            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version FROM runs r ",
+            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version, y.replay_of FROM runs r ",
             $index,
             "
              CROSS JOIN profiles p ON p.id = r.profile CROSS JOIN names d ON d.id = r.drone
-             LEFT JOIN names v ON v.id = r.profile_digest WHERE ",
+             LEFT JOIN names v ON v.id = r.profile_digest LEFT JOIN replays y ON y.run = r.id WHERE ",
             $condition
         )
     };

@@ -1,5 +1,7 @@
 //! All records of a profile, one after another, for reports: in the order of arrival, in memory that does not grow.
-//! Each chunk is a read of its own, so that a long scan never holds the log back.
+//! Each chunk is a read of its own, so that a long scan never holds the log back. Where kept answers were replayed,
+//! what arrived later may have been observed earlier; such a profile's records come in the order in which the source
+//! was asked, without those that a replay has replaced.
 
 use std::ops::ControlFlow;
 
@@ -10,6 +12,7 @@ use super::Sqlite;
 use super::standing::{stands_now, stood_then};
 use crate::domain::ids::ProfileId;
 use crate::store::error::StoreError;
+use crate::store::superseded::Superseded;
 use crate::store::tenants::Tenant;
 
 const CHUNK: i64 = 10_000;
@@ -26,6 +29,21 @@ pub(super) const AS_OF: &str = concat!(
     " ORDER BY r.id LIMIT ?"
 );
 
+/// Of replayed profiles. The database sorts these, in a file where they are many.
+macro_rules! as_observed {
+    ($versions:expr) => {
+        concat!(
+            "SELECT r.id, r.body FROM records r INDEXED BY records_of_profile
+             CROSS JOIN batches b ON b.id = r.batch CROSS JOIN runs u ON u.id = b.run WHERE r.profile = ?",
+            $versions,
+            " ORDER BY u.started_ms, r.id"
+        )
+    };
+}
+
+const LATEST_AS_OBSERVED: &str = as_observed!(stands_now!());
+const AS_OF_AS_OBSERVED: &str = as_observed!(stood_then!());
+
 impl Sqlite {
     pub(in crate::store) async fn scan_records(
         &self,
@@ -36,6 +54,9 @@ impl Sqlite {
     ) -> Result<(), StoreError> {
         let profile = self.profile_row(tenant, id).await?;
         let profile = profile.ok_or_else(|| StoreError::UnknownProfile(id.clone()))?;
+        if self.was_replayed(profile).await? {
+            return self.scan_as_observed(profile, as_of_ms, on_record).await;
+        }
         let mut position = 0_i64;
         loop {
             let query = match as_of_ms {
@@ -55,5 +76,28 @@ impl Sqlite {
                 return Ok(());
             }
         }
+    }
+
+    async fn scan_as_observed(
+        &self,
+        profile: i64,
+        as_of_ms: Option<i64>,
+        mut on_record: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut superseded = Superseded::new(self);
+        let query = match as_of_ms {
+            None => sqlx::query(LATEST_AS_OBSERVED).bind(profile),
+            Some(time_ms) => sqlx::query(AS_OF_AS_OBSERVED).bind(profile).bind(time_ms).bind(time_ms),
+        };
+        let mut rows = query.fetch(&self.readers);
+        while let Some(row) = rows.try_next().await? {
+            if superseded.hides(profile, row.try_get(0)?).await? {
+                continue;
+            }
+            if on_record(row.try_get(1)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 mod actions;
 mod preview;
 mod read;
+mod replay;
 mod text;
 mod write;
 
@@ -29,6 +30,7 @@ area!(
     actions::resume_profile,
     actions::run_profile,
     actions::roll_back_profile,
+    replay::replay_profile,
     read::list_versions,
     read::list_profiles,
     write::create_profile,
