@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::drift::DriftRule;
+use super::rejects::Rejects;
+use super::shape::RunShape;
+
 /// Where a run stands. `Partial` hit a limit of its profile: what it stored is right, but it is not all.
 /// `Unchanged` was told by the source that nothing changed since the last run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -65,4 +69,13 @@ pub struct RunReport {
     /// Why it failed or is partial, in words for the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Rows that failed: all counted, the first kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejects: Option<Rejects>,
+    /// What the rows looked like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<RunShape>,
+    /// How the shape is to be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftRule>,
 }

@@ -257,6 +257,7 @@ async fn open_store(settings: &Settings) -> Result<Option<Store>, StartError> {
         queue_batches: set.queue_batches,
         queue_bytes: set.queue_bytes,
         max_reports: set.max_reports,
+        max_held_bytes: set.max_held_bytes,
         ..StoreSettings::new(path)
     };
     Ok(Some(Store::open(&store).await?))

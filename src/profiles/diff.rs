@@ -96,6 +96,7 @@ const PARTS: &[(&str, Reach, &str)] = &[
     ("schedule", Reach::Patch, ""),
     ("limits", Reach::Patch, ""),
     ("test", Reach::Patch, ""),
+    ("drift", Reach::Patch, ""),
 ];
 
 /// Members of the source that say what is asked; the others say how.

@@ -93,6 +93,7 @@ pub struct StoreSettings {
     /// Where the store is; absent: `results.db` in the data folder.
     #[serde(serialize_with = "shown::secret_url")]
     pub url: Option<SecretString>,
+    pub max_held_bytes: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -8,6 +8,7 @@ mod faults;
 mod histories;
 mod kill;
 mod model;
+mod quarantine;
 mod size;
 mod support;
 mod versions;

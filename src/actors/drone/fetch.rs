@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::outbox::{Outbox, RunOf};
 use super::secrets::EnvironmentSecrets;
 use crate::domain::batch::Records;
+use crate::domain::drift::DriftRule;
 use crate::domain::ids::RunId;
 use crate::domain::run::{RunReport, RunState};
 use crate::pipeline::{self, CursorMark, FetchSettings, Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators};
@@ -56,8 +57,15 @@ pub(super) struct Note {
 }
 
 impl Note {
+    /// What holds for the next run. Where runs are judged before their records count, only what came with records that
+    /// are stored: a run that is put aside or fails must be asked for again.
     pub(super) async fn load(outbox: &Outbox, profile: &Profile) -> Self {
-        match outbox.spool().note(profile.id()).await {
+        let spool = outbox.spool();
+        let found = match profile.plan().drift.then.holds() {
+            true => spool.settled_note(profile.id()).await,
+            false => spool.note(profile.id()).await,
+        };
+        match found {
             Ok(Some(text)) => serde_json::from_str(&text).unwrap_or_default(),
             Ok(None) => Self::default(),
             Err(error) => {
@@ -113,7 +121,8 @@ async fn run_once(seed: Seed) -> Finished {
     let started_ms = seed.outbox.now_ms();
     let run_id = uuid::Uuid::now_v7().to_string();
     let run_id = RunId::parse(&run_id).expect("a UUID is printable and short");
-    let of = RunOf { profile_id: profile.id().clone(), run_id };
+    let held = profile.plan().drift.then.holds();
+    let of = RunOf { profile_id: profile.id().clone(), run_id, held };
     let begun = begun(&digest, started_ms);
     let mut sink = OutboxSink { outbox: &seed.outbox, of, held: None, seq: 0, begun };
 
@@ -122,7 +131,8 @@ async fn run_once(seed: Seed) -> Finished {
     let input = RunInput { profile, validators, cursor, now_ms: started_ms, secrets: &EnvironmentSecrets };
     let outcome = pipeline::run(&fetcher(&seed.fetch), input, &mut sink).await;
 
-    let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms());
+    let rule = profile.plan().drift;
+    let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms(), rule);
     note.last_started_ms = Some(started_ms);
     note.validators = outcome.validators;
     note.cursor = outcome.cursor;
@@ -152,10 +162,13 @@ fn begun(digest: &str, started_ms: i64) -> RunReport {
         rows: 0,
         dropped: 0,
         error: None,
+        rejects: None,
+        shape: None,
+        drift: None,
     }
 }
 
-fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64) -> RunReport {
+fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64, rule: DriftRule) -> RunReport {
     RunReport {
         state: outcome.state,
         started_ms,
@@ -166,6 +179,9 @@ fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64)
         rows: outcome.rows,
         dropped: outcome.dropped_rows(),
         error: outcome.error.clone(),
+        rejects: (!outcome.rejects.is_empty()).then(|| outcome.rejects.clone()),
+        shape: Some(outcome.shape.clone()),
+        drift: Some(rule),
     }
 }
 

@@ -103,7 +103,7 @@ impl Run<'_> {
             Verdict::Again { reason, pause } => return Err(Trouble::Again { reason, pause }),
             Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
         }
-        let page = self.map(&answer, given, chain).await?;
+        let page = self.map(&answer, request, given, chain).await?;
         self.keep_validators(request, &answer, chain.asked.len() == 1 && self.is_last(&page));
         Ok(page)
     }

@@ -179,7 +179,9 @@ impl<'r> Run<'r> {
         };
         let whole = matches!(state, RunState::Succeeded | RunState::Unchanged);
         let cursor = self.cursor_mark(state == RunState::Succeeded);
-        let (dropped, unread, notes) = self.tally.into_parts();
+        let fields = self.mapping.as_ref().map_or(&[][..], |mapping| &mapping.record.fields);
+        let shape = self.tally.shape(fields, self.rows);
+        let (dropped, unread, notes, rejects) = self.tally.into_parts();
         RunOutcome {
             state,
             error,
@@ -191,6 +193,8 @@ impl<'r> Run<'r> {
             dropped,
             unread,
             notes,
+            rejects,
+            shape,
             cursor,
             validators: self.validators.filter(|_| whole),
             not_before_ms,

@@ -3,6 +3,7 @@
 
 mod condition;
 mod decoding;
+mod drift;
 mod field;
 mod first;
 mod mapping;
@@ -160,6 +161,7 @@ fn plan_of(
     check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
     let mapping = mapping_plan(document, &params, notes)?;
     let duplicates = record::duplicates(document, notes);
+    let drift = drift::rule(document, notes);
     let request = request?;
     let (first, batch) = (None, None);
     Some(Plan {
@@ -176,6 +178,7 @@ fn plan_of(
         duplicates,
         limits,
         mapping,
+        drift,
     })
 }
 

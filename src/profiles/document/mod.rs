@@ -1,6 +1,7 @@
 //! A profile as its author writes it: the keys, their types and their meaning. The doc comments here are the
 //! reference and the editor's help; nothing is checked beyond the types (see `compile`).
 
+pub mod drift;
 pub mod fields;
 pub mod rows;
 pub mod source;
@@ -14,6 +15,7 @@ use super::duration::Duration;
 use super::node::{At, Entries, Node, Place, Read, Value, document};
 use super::problem::Problem;
 use super::scalar::Scalar;
+use drift::DriftDoc;
 use fields::Field;
 use rows::{LookupDoc, Rows};
 use source::Source;
@@ -66,6 +68,8 @@ document! {
         limits: At<Limits>,
         /// Saved answers and the records that they must give.
         test: At<TestDoc>,
+        /// What is done when the source's answers change their shape.
+        drift: At<DriftDoc>,
     }
 }
 

@@ -22,6 +22,7 @@ use super::path::Segment;
 pub use super::scalar::Scalar;
 pub use super::template::{Hole, Part, Template};
 pub use super::units::{Conversion, Unit};
+use crate::domain::drift::DriftRule;
 pub use decoding::*;
 pub use field::*;
 pub use first::*;
@@ -59,6 +60,8 @@ pub struct Plan {
     pub duplicates: Duplicates,
     pub limits: Limits,
     pub mapping: MappingPlan,
+    /// How a run is compared with those before it.
+    pub drift: DriftRule,
 }
 
 /// What one run may cost.

@@ -9,9 +9,10 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
+use super::findings::{self, Of};
 use super::job::{Bench, Write};
 use super::keys::Keys;
-use super::ledger::{Entry, RecordSet, Sightings};
+use super::ledger::{Entry, RecordSet, Sightings, save_run};
 use super::names::intern;
 use super::placing::{Placed, Placing};
 use super::revising::{Revised, Revising};
@@ -19,6 +20,7 @@ use super::runs::{StoredRun, stored};
 use super::tenants::Tenant;
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
+use crate::domain::run::RunState;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
@@ -35,35 +37,41 @@ impl Sqlite {
         batch: Batch,
         now_ms: i64,
     ) -> Result<Receipt, StoreError> {
-        let receipt = self.write(StoreBatch::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?;
+        let receipt = match batch.is_held() {
+            true => self.store_held(tenant, batch, now_ms).await?,
+            false => self.write(StoreBatch::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?,
+        };
         self.counters.count_batch(&receipt);
         Ok(receipt)
     }
 }
 
-struct StoreBatch {
-    tenant: Tenant,
-    batch: Batch,
-    now_ms: i64,
+#[derive(Clone)]
+pub(super) struct StoreBatch {
+    pub(super) tenant: Tenant,
+    pub(super) batch: Batch,
+    pub(super) now_ms: i64,
     /// Names the batch in its run.
-    key: Vec<u8>,
-    digest: [u8; 16],
+    pub(super) key: Vec<u8>,
+    pub(super) digest: [u8; 16],
     /// Names the records alone, whatever the run.
-    content: Digest,
+    pub(super) content: Digest,
     /// Indices of the records, each key once.
-    distinct: Vec<usize>,
-    keys: Arc<Keys>,
+    pub(super) distinct: Vec<usize>,
+    /// It was held until now, and what it told of its run is known.
+    was_held: bool,
+    pub(super) keys: Arc<Keys>,
     /// The observations by the key that was known when the batch arrived.
-    observed: Observed,
+    pub(super) observed: Observed,
 }
 
 /// What the database holds about a batch before it is stored, and the rows that it will take.
-struct Found {
+pub(super) struct Found {
     profile: i64,
     run: Option<StoredRun>,
     drone: Option<i64>,
     version: Option<i64>,
-    next_run: i64,
+    pub(super) next_run: i64,
     next_batch: i64,
     next_set: i64,
     next_record: i64,
@@ -117,7 +125,7 @@ impl Found {
 }
 
 impl StoreBatch {
-    fn new(tenant: Tenant, batch: Batch, keys: Arc<Keys>, now_ms: i64) -> Self {
+    pub(super) fn new(tenant: Tenant, batch: Batch, keys: Arc<Keys>, now_ms: i64) -> Self {
         let digest = batch.content_digest().key();
         let key = batch.seq.map_or_else(|| digest.to_vec(), |seq| seq.to_be_bytes().to_vec());
         let mut seen = HashSet::with_capacity(batch.records.len());
@@ -126,11 +134,30 @@ impl StoreBatch {
         let content = batch.records.content_digest();
         let observed =
             Observed::new(&batch.profile_id, keys.get(tenant, &batch.profile_id).as_deref(), &batch.records, &distinct);
-        Self { tenant, batch, now_ms, key, digest, content, distinct, keys, observed }
+        Self { tenant, batch, now_ms, key, digest, content, distinct, was_held: false, keys, observed }
+    }
+
+    /// A batch that was held, by the name that it came with.
+    pub(super) fn kept(
+        (tenant, keys, now_ms): (Tenant, Arc<Keys>, i64),
+        batch: Batch,
+        key: Vec<u8>,
+        digest: &[u8],
+    ) -> Result<Self, StoreError> {
+        let foreign = |_| StoreError::Engine("a held batch has no digest of 16 bytes".into());
+        let digest = <[u8; 16]>::try_from(digest).map_err(foreign)?;
+        Ok(Self { key, digest, was_held: true, ..Self::new(tenant, batch, keys, now_ms) })
+    }
+
+    /// Stores a batch that was held.
+    pub(super) async fn store_kept(&self, bench: &mut Bench<'_>) -> Result<Receipt, StoreError> {
+        let row = self.find(bench.db).await?;
+        let found = self.judge(bench.db, &row).await?;
+        self.store(bench, found).await
     }
 
     /// Profile, run, an earlier copy of the batch and the rows to come, in one question.
-    async fn find(&self, db: &mut SqliteConnection) -> Result<SqliteRow, StoreError> {
+    pub(super) async fn find(&self, db: &mut SqliteConnection) -> Result<SqliteRow, StoreError> {
         let query = sqlx::query(FIND).bind(self.batch.drone_id.as_str()).bind(self.version());
         let query = query.bind(self.batch.run_id.as_str()).bind(&self.key[..]);
         let query = query.bind(self.tenant.0).bind(self.batch.profile_id.as_str());
@@ -144,7 +171,7 @@ impl StoreBatch {
     }
 
     /// The receipt of then, where this very batch was stored before.
-    fn replay(&self, row: &SqliteRow) -> Result<Option<Receipt>, StoreError> {
+    pub(super) fn replay(&self, row: &SqliteRow) -> Result<Option<Receipt>, StoreError> {
         let Some(digest) = row.try_get::<Option<Vec<u8>>, _>("digest")? else { return Ok(None) };
         let profile: i64 = row.try_get("of_profile")?;
         let owner: Option<i64> = row.try_get("owner")?;
@@ -161,7 +188,7 @@ impl StoreBatch {
     }
 
     /// Refuses what contradicts the store; nothing has been written by then.
-    async fn judge(&self, db: &mut SqliteConnection, row: &SqliteRow) -> Result<Found, StoreError> {
+    pub(super) async fn judge(&self, db: &mut SqliteConnection, row: &SqliteRow) -> Result<Found, StoreError> {
         let profile: i64 = row.try_get("of_profile")?;
         let owner: Option<i64> = row.try_get("owner")?;
         if let Some(other) = owner.filter(|owner| *owner != profile) {
@@ -170,8 +197,7 @@ impl StoreBatch {
             return Err(StoreError::RunConflict { run: self.batch.run_id.clone(), owner: named });
         }
         if row.try_get::<Option<&[u8]>, _>("digest")?.is_some() {
-            let name = self.batch.seq.map_or_else(|| "the same digest".to_owned(), |seq| format!("seq {seq}"));
-            return Err(StoreError::BatchConflict { run: self.batch.run_id.clone(), name });
+            return Err(self.conflict());
         }
         Ok(Found {
             profile,
@@ -185,6 +211,11 @@ impl StoreBatch {
             latest_ms: row.try_get("latest_ms")?,
             keyed_by: row.try_get("keyed_by")?,
         })
+    }
+
+    pub(super) fn conflict(&self) -> StoreError {
+        let name = self.batch.seq.map_or_else(|| "the same digest".to_owned(), |seq| format!("seq {seq}"));
+        StoreError::BatchConflict { run: self.batch.run_id.clone(), name }
     }
 
     async fn store(&self, bench: &mut Bench<'_>, found: Found) -> Result<Receipt, StoreError> {
@@ -209,7 +240,8 @@ impl StoreBatch {
         };
         outcome.revised = revised.observations;
         run.facts.revised += i64::from(revised.observations);
-        let fresh = sightings.keep(bench, run_row, &run.facts);
+        let goes_on = self.was_held || !run.facts.state.is_final();
+        let fresh = sightings.keep(bench, run_row, run.facts.batches, goes_on);
         let entry = Entry {
             batch: found.next_batch,
             key: &self.key,
@@ -227,8 +259,11 @@ impl StoreBatch {
             run_row,
             state_before,
         };
+        let of =
+            Of { profile: run.profile, run: run_row, version: run.profile_digest.unwrap_or(0), now_ms: self.now_ms };
         entry.write(bench.db).await?;
-        Ok(self.receipt(outcome, false))
+        let drift = if self.was_held { None } else { findings::note(bench.db, of, &self.batch).await? };
+        Ok(Receipt { drift, ..self.receipt(outcome, false) })
     }
 
     /// The observations by the key that holds now; mostly they were worked out by it before.
@@ -262,12 +297,39 @@ impl StoreBatch {
         found: &Found,
         outcome: Outcome,
     ) -> Result<StoredRun, StoreError> {
+        let mut run = self.run_of(db, found).await?;
+        run.facts.take(&self.batch, outcome, self.now_ms);
+        Ok(run)
+    }
+
+    /// The run of a batch whose records are held, saved as it was before it.
+    pub(super) async fn known_run(&self, db: &mut SqliteConnection, found: Found) -> Result<StoredRun, StoreError> {
+        let next_run = found.next_run;
+        let run = self.run_of(db, &found).await?;
+        let before = run.row.map(|_| run.facts.state);
+        let row = run.row.unwrap_or(next_run);
+        self.save_run(db, &run, row, before).await?;
+        Ok(StoredRun { row: Some(row), ..run })
+    }
+
+    /// Writes a run's row without a batch.
+    pub(super) async fn save_run(
+        &self,
+        db: &mut SqliteConnection,
+        run: &StoredRun,
+        row: i64,
+        before: Option<RunState>,
+    ) -> Result<(), StoreError> {
+        save_run(db, (self.tenant, &self.batch.run_id), run, row, before, self.now_ms).await
+    }
+
+    /// The run as it was before this batch.
+    async fn run_of(&self, db: &mut SqliteConnection, found: &Found) -> Result<StoredRun, StoreError> {
         let mut run = match (&found.run, found.drone) {
             (Some(run), _) => run.clone(),
             (None, Some(drone)) => self.begin_run(found.profile, drone),
             (None, None) => self.begin_run(found.profile, intern(db, self.tenant, self.batch.drone_id.as_str()).await?),
         };
-        run.facts.take(&self.batch, outcome, self.now_ms);
         // The first report that names the profile's version settles it.
         if let (None, Some(text)) = (run.profile_digest, self.version()) {
             run.profile_digest = Some(match found.version {
@@ -286,7 +348,18 @@ impl StoreBatch {
     fn receipt(&self, outcome: Outcome, replayed: bool) -> Receipt {
         let Outcome { inserted, known, rejected, revised } = outcome;
         let rejects = self.batch.rejects.clone();
-        Receipt { run_id: self.batch.run_id.clone(), inserted, known, revised, rejected, rejects, replayed }
+        Receipt {
+            run_id: self.batch.run_id.clone(),
+            inserted,
+            known,
+            revised,
+            rejected,
+            rejects,
+            replayed,
+            held: 0,
+            drift: None,
+            discarded: Vec::new(),
+        }
     }
 }
 

@@ -5,6 +5,8 @@ mod batches;
 mod checkpoint;
 mod drones;
 mod error;
+mod findings;
+mod held;
 mod history;
 mod job;
 mod keys;
@@ -18,8 +20,10 @@ mod placing;
 #[cfg(test)]
 mod plans;
 mod profiles;
+mod quarantine;
 mod queue;
 mod records;
+mod rejects;
 mod rekey;
 mod reports;
 mod results;
@@ -72,6 +76,7 @@ pub(super) struct Sqlite {
     closing: watch::Sender<bool>,
     life: watch::Receiver<Life>,
     max_reports: u32,
+    max_held_bytes: u64,
 }
 
 impl Sqlite {
@@ -112,6 +117,7 @@ impl Sqlite {
             closing,
             life,
             max_reports: settings.max_reports,
+            max_held_bytes: settings.max_held_bytes,
         })
     }
 

@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::Sqlite;
+use super::findings::Findings;
 use super::lists::Pager;
 use super::tenants::Tenant;
 use crate::domain::ids::{DroneId, ProfileId, RunId};
@@ -76,11 +77,12 @@ fn read_state(row: &SqliteRow) -> Result<RunState, StoreError> {
 macro_rules! select_runs {
     ($index:literal, $condition:literal) => {
         concat!(
-            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version FROM runs r ",
+            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version,
+             f.rejected AS f_rejected, f.drifted AS f_drifted, f.changes AS f_changes, f.fate AS f_fate FROM runs r ",
             $index,
             "
              CROSS JOIN profiles p ON p.id = r.profile CROSS JOIN names d ON d.id = r.drone
-             LEFT JOIN names v ON v.id = r.profile_digest WHERE ",
+             LEFT JOIN names v ON v.id = r.profile_digest LEFT JOIN findings f ON f.run = r.id WHERE ",
             $condition
         )
     };
@@ -107,7 +109,7 @@ impl Sqlite {
         filter: &RunFilter,
         page: &PageRequest,
     ) -> Result<Page<RunView>, StoreError> {
-        let filtered = filter.drone_id.is_some() || filter.state.is_some();
+        let filtered = filter.drone_id.is_some() || filter.state.is_some() || filter.quarantine.is_some();
         let mut pager = Pager::new(page, i64::MAX, filtered)?;
         let profile = match &filter.profile_id {
             None => None,
@@ -127,7 +129,8 @@ impl Sqlite {
                 let id = row.try_get("id")?;
                 let run = view(&row)?;
                 let wanted = filter.drone_id.as_ref().is_none_or(|drone| *drone == run.drone_id)
-                    && filter.state.is_none_or(|state| state == run.state);
+                    && filter.state.is_none_or(|state| state == run.state)
+                    && filter.quarantine.is_none_or(|fate| run.quarantine == Some(fate));
                 pager.pass(id, wanted.then_some(run));
             }
         }
@@ -137,8 +140,10 @@ impl Sqlite {
 
 fn view(row: &SqliteRow) -> Result<RunView, StoreError> {
     let facts = read_facts(row)?;
+    let run_id = stored(RunId::parse(row.try_get("run_id")?))?;
+    let found = Findings::read(row, &run_id)?;
     Ok(RunView {
-        run_id: stored(RunId::parse(row.try_get("run_id")?))?,
+        run_id,
         profile_id: stored(ProfileId::parse(row.try_get("of_profile")?))?,
         drone_id: stored(DroneId::parse(row.try_get("of_drone")?))?,
         state: facts.state,
@@ -156,6 +161,11 @@ fn view(row: &SqliteRow) -> Result<RunView, StoreError> {
         dropped: shown(facts.dropped),
         revised: shown(facts.revised),
         error: facts.error,
+        failed_rows: found.failed_rows,
+        rejects: found.rejects,
+        drifted: found.drifted,
+        changes: found.changes,
+        quarantine: found.fate,
     })
 }
 

@@ -27,6 +27,7 @@ impl Sqlite {
             runs: 0,
             runs_by_state: RunState::ALL.into_iter().map(|state| (state.as_str().to_owned(), 0)).collect(),
             last_received_ms: None,
+            findings: self.finding_counts(tenant).await?,
             profiles: Vec::with_capacity(rows.len()),
         };
         for row in &rows {
