@@ -1,19 +1,29 @@
 //! How fast the store takes batches, next to what SQLite alone does with the same records on the same disk in the same
 //! run: `cargo bench --bench ingest_store -- [RECORDS] [ROUNDS]`. The ways run in turn in every round; medians and the
 //! ratio to the raw way are printed. Nothing but the store (or SQLite) is timed: records are canonical and hashed.
+//!
+//! Where PostgreSQL is installed the same is done on it, next to the plainest fast way of writing to it (`raw_unnest`),
+//! on a private server with its durability on. CPU is that of this program, the server's is not counted.
 
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
+#[path = "../tests/support/postgres.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod postgres;
+
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use chartly::domain::digest::Digest;
 use chartly::domain::ids::{ProfileId, RunId, TenantId};
 use chartly::protocol::batch::Batch;
 use chartly::protocol::registry::{Origin, PutMode};
-use chartly::store::{NewVersion, Store, StoreSettings};
+use chartly::store::{NewVersion, Place, Server, Store, StoreSettings};
 use futures_util::StreamExt;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
 
 const PROFILES: u64 = 10;
 
@@ -51,13 +61,34 @@ fn main() {
     ];
     let mut small_ways =
         [way("raw, 100 records a commit", raw), way("store, 100 records, 16 at a time", sixteen_at_a_time)];
+    let mut server_ways = [
+        way("raw UNNEST", raw_unnest),
+        way("PostgreSQL, one post at a time", server_one_at_a_time),
+        way("PostgreSQL, 4 posts at a time", server_four_at_a_time),
+        way("PostgreSQL, all known, 4 at a time", server_all_known),
+    ];
+    let mut small_server_ways = [
+        way("raw UNNEST, 100 records", raw_unnest),
+        way("PostgreSQL, 100 records, 16 at once", server_sixteen_at_a_time),
+    ];
     for round in 0..rounds {
         eprintln!("round {round}");
-        measure(&mut ways, &batches);
-        measure(&mut small_ways, &small);
+        if std::env::var_os("ONLY_POSTGRES").is_none() {
+            measure(&mut ways, &batches);
+            measure(&mut small_ways, &small);
+        }
+        if let Err(missing) = server() {
+            eprintln!("  not measured: {missing}");
+            continue;
+        }
+        measure(&mut server_ways, &batches);
+        measure(&mut small_server_ways, &small);
     }
+    let few = small.iter().map(|batch| batch.records.len()).sum();
     report(&mut ways, records);
-    report(&mut small_ways, small.iter().map(|batch| batch.records.len()).sum());
+    report(&mut small_ways, few);
+    report(&mut server_ways, records);
+    report(&mut small_server_ways, few);
     println!("peak resident memory of this program (the records themselves included): {} KiB", peak_kib());
 }
 
@@ -78,6 +109,9 @@ fn measure(ways: &mut [Way], batches: &[Batch]) {
 }
 
 fn report(ways: &mut [Way], records: usize) {
+    if ways.iter().any(|way| way.seconds.is_empty()) {
+        return;
+    }
     println!("{records} records");
     let heads = ["records/s", "ratio", "CPU us/record", "p99 ms", "longest ms", "B/record"];
     println!("{:<34} {}", "", heads.map(|head| format!("{head:>13}")).concat());
@@ -144,13 +178,19 @@ fn all_known(folder: &Path, batches: &[Batch]) -> Outcome {
     through_store(folder, batches, 4, 2)
 }
 
-/// Stores everything `passes` times, under other run ids each time; the last pass is timed.
 fn through_store(folder: &Path, batches: &[Batch], at_once: usize, passes: usize) -> Outcome {
+    let file = folder.join("results.db");
+    let mut outcome = through(&StoreSettings::new(&file), batches, at_once, passes);
+    outcome.bytes = bytes_each(&file, batches);
+    outcome
+}
+
+/// Stores everything `passes` times, under other run ids each time; the last pass is timed.
+fn through(settings: &StoreSettings, batches: &[Batch], at_once: usize, passes: usize) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let settings = StoreSettings::new(folder.join("results.db"));
     let mut outcome = Outcome::default();
     runtime.block_on(async {
-        let store = Store::open(&settings).await.unwrap();
+        let store = Store::open(settings).await.unwrap();
         let tenant = store.tenant(&TenantId::default());
         for number in 0..PROFILES {
             tenant.put_profile(profile(number), PutMode::Replace, None, 1).await.unwrap();
@@ -176,8 +216,96 @@ fn through_store(folder: &Path, batches: &[Batch], at_once: usize, passes: usize
         }
         store.close(Duration::from_secs(60)).await.unwrap();
     });
-    outcome.bytes = bytes_each(&settings.path, batches);
     outcome
+}
+
+fn server_one_at_a_time(_: &Path, batches: &[Batch]) -> Outcome {
+    through_server(batches, 1, 1)
+}
+
+fn server_four_at_a_time(_: &Path, batches: &[Batch]) -> Outcome {
+    through_server(batches, 4, 1)
+}
+
+fn server_sixteen_at_a_time(_: &Path, batches: &[Batch]) -> Outcome {
+    through_server(batches, 16, 1)
+}
+
+fn server_all_known(_: &Path, batches: &[Batch]) -> Outcome {
+    through_server(batches, 4, 2)
+}
+
+fn server() -> Result<&'static postgres::PostgresServer, &'static str> {
+    static SERVER: OnceLock<Result<postgres::PostgresServer, String>> = OnceLock::new();
+    let options = ["-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB"];
+    SERVER.get_or_init(|| postgres::PostgresServer::own(&options)).as_ref().map_err(String::as_str)
+}
+
+fn through_server(batches: &[Batch], at_once: usize, passes: usize) -> Outcome {
+    on_new_database(batches, |url| {
+        let server = Server { url: url.to_owned().into(), password: None, connections: 4 };
+        through(&StoreSettings::at(Place::Server(server)), batches, at_once, passes)
+    })
+}
+
+/// Runs a way on a database that is empty, and drops it.
+fn on_new_database(batches: &[Batch], run: impl FnOnce(&str) -> Outcome) -> Outcome {
+    let server = server().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let say = |sql: &'static str| {
+        runtime.block_on(async {
+            let mut db = PgConnection::connect(&server.url("postgres")).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+        });
+    };
+    say("CREATE DATABASE bench");
+    let url = server.url("bench");
+    let mut outcome = run(&url);
+    outcome.bytes = runtime.block_on(async {
+        let mut db = PgConnection::connect(&url).await.unwrap();
+        let text = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+        let bytes: i64 = sqlx::query(text).fetch_one(&mut db).await.unwrap().get(0);
+        bytes as f64 / batches.iter().map(|batch| batch.records.len()).sum::<usize>() as f64
+    });
+    say("DROP DATABASE bench WITH (FORCE)");
+    say("CHECKPOINT");
+    outcome
+}
+
+/// One table with a 16-byte key, one index on time, one row for each batch, and nothing that Chartly promises beside.
+fn raw_unnest(_: &Path, batches: &[Batch]) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    on_new_database(batches, |url| runtime.block_on(unnest(url, batches)))
+}
+
+async fn unnest(url: &str, batches: &[Batch]) -> Outcome {
+    let mut db = PgConnection::connect(url).await.unwrap();
+    let tables =
+        "CREATE TABLE runs (run_id bigint PRIMARY KEY, profile_id text NOT NULL, ts bigint NOT NULL, n int NOT NULL);
+        CREATE TABLE records (profile_id text NOT NULL, record_id bytea NOT NULL, ts bigint NOT NULL,
+            run_id bigint NOT NULL, body text NOT NULL, PRIMARY KEY (profile_id, record_id));
+        CREATE INDEX ON records (profile_id, ts)";
+    sqlx::raw_sql(tables).execute(&mut db).await.unwrap();
+    let insert = "INSERT INTO records SELECT $1, i, t, $3, b FROM unnest($2::bytea[], $4::bigint[], $5::text[])
+        AS u (i, t, b) ON CONFLICT DO NOTHING";
+    let (started, cpu, mut answer_ms) = (Instant::now(), cpu_seconds(), Vec::new());
+    for (run, batch) in (1_i64..).zip(batches) {
+        let begun = Instant::now();
+        let profile = format!("census-acs5-profile-{:03}", run % PROFILES as i64);
+        let keys: Vec<[u8; 16]> = batch.records.digests().iter().map(Digest::key).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        let bodies: Vec<&str> = batch.records.iter().map(|(_, text)| std::str::from_utf8(text).unwrap()).collect();
+        let times = vec![1_700_000_000_000 + run; keys.len()];
+        let mut transaction = db.begin().await.unwrap();
+        let query = sqlx::query(insert).bind(&profile).bind(&keys).bind(run).bind(&times).bind(&bodies);
+        query.execute(&mut *transaction).await.unwrap();
+        let query = sqlx::query("INSERT INTO runs VALUES ($1, $2, $3, $4)").bind(run).bind(&profile);
+        query.bind(times[0]).bind(keys.len() as i32).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        answer_ms.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    Outcome { seconds: started.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds() - cpu, answer_ms, bytes: 0.0 }
 }
 
 fn renamed(batch: &Batch, pass: usize) -> Batch {

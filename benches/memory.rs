@@ -30,11 +30,8 @@ async fn read(pages: usize) {
     let data = folder.path().join("node");
     let node = Process::chartly(&["serve", "--port", "0", "--drones", "0", "--data-dir", data.to_str().unwrap()], &env);
     assert_eq!(put_profile(&node.url, &profile(&source.url(), pages)).await.status, 201);
-    let drone = Process::drone(
-        &node.url,
-        &folder.path().join("drone"),
-        &["--id", "reader", "--allow-private", "127.0.0.0/8"],
-    );
+    let drone =
+        Process::drone(&node.url, &folder.path().join("drone"), &["--id", "reader", "--allow-private", "127.0.0.0/8"]);
     let begun = Instant::now();
     let run = until("the run is stored", Duration::from_secs(900), async || {
         let runs = get(&format!("{}/api/runs?profile_id=pages", node.url)).await.json();

@@ -35,11 +35,15 @@ fn collect(folder: &Path, texts: &mut Vec<(String, String)>) {
 }
 
 fn compile(texts: &[(String, String)]) {
-    let mut medians: Vec<(f64, &str, usize)> = texts.iter().map(|(name, text)| (time(text), &**name, text.len())).collect();
+    let mut medians: Vec<(f64, &str, usize)> =
+        texts.iter().map(|(name, text)| (time(text), &**name, text.len())).collect();
     medians.sort_by(|left, right| left.0.total_cmp(&right.0));
     let (median, _, _) = medians[medians.len() / 2];
     let (worst, name, bytes) = *medians.last().unwrap();
-    println!("compiling {} profiles: median {median:.0} us, worst {worst:.0} us ({name}, {bytes} bytes); goal 200 us", texts.len());
+    println!(
+        "compiling {} profiles: median {median:.0} us, worst {worst:.0} us ({name}, {bytes} bytes); goal 200 us",
+        texts.len()
+    );
 }
 
 /// Microseconds to compile a text, the median of many times.

@@ -6,7 +6,7 @@
 //! All three begin with the bodies of the pages in memory and end with packed records and digests; the pipeline also
 //! plays the run around them: requests, paging, judging, duplicates, counts.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on ends by panicking")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
 mod meter;
 mod shapes;
@@ -21,7 +21,7 @@ use chartly::pipeline::preview::NoSecrets;
 use chartly::pipeline::{Fetcher, RunInput, Sink, SinkError, run};
 use chartly::profiles::{Profile, load};
 
-use meter::{Sample, median, measure};
+use meter::{Sample, measure, median};
 use shapes::{PAGES, ROWS, Shape};
 
 fn main() {
@@ -39,7 +39,9 @@ fn main() {
 /// The three ways give the same records, or their times mean nothing.
 fn agree(objects: &Shape) {
     let ours = Ours::new(objects).records();
-    for (name, theirs) in [("Value", yardsticks::by_value(&objects.pages)), ("struct", yardsticks::by_struct(&objects.pages))] {
+    for (name, theirs) in
+        [("Value", yardsticks::by_value(&objects.pages)), ("struct", yardsticks::by_struct(&objects.pages))]
+    {
         let same = ours.iter().flat_map(Records::iter).eq(theirs.iter().flat_map(Records::iter));
         assert!(same, "{name} makes other records than the profile");
     }
@@ -123,8 +125,7 @@ impl<'s> Ours<'s> {
     fn records(&self) -> Vec<Records> {
         let answers = self.shape.pages.iter().map(|page| SavedAnswer::plain(page.clone())).collect();
         let fetcher = Fetcher::recorded(Recording::new(answers));
-        let input =
-            RunInput { profile: &self.profile, validators: None, cursor: None, now_ms: 0, secrets: &NoSecrets };
+        let input = RunInput { profile: &self.profile, validators: None, cursor: None, now_ms: 0, secrets: &NoSecrets };
         let mut kept = Keep::default();
         let outcome = self.runtime.block_on(run(&fetcher, input, &mut kept));
         assert_eq!(outcome.state, RunState::Succeeded, "{}: {outcome:?}", self.shape.name);

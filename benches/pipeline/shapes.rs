@@ -15,9 +15,7 @@ pub struct Shape {
 
 /// The profile with its source, rows and fields.
 fn profile(source: &str, rest: &str) -> String {
-    format!(
-        "id: bench\nsource:\n  url: https://example.org/data\n{source}limits: {{max_bytes: 100000000}}\n{rest}"
-    )
+    format!("id: bench\nsource:\n  url: https://example.org/data\n{source}limits: {{max_bytes: 100000000}}\n{rest}")
 }
 
 /// Nested objects of which more than half is wanted; the rest is passed over.

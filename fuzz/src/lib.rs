@@ -8,8 +8,11 @@ mod texts;
 pub use run::{ANSWER, Recipe, by_recipe, inflate, pipeline};
 pub use texts::{path, record, time, yaml};
 
-/// Every target with its name; the corpus has a folder for each.
-pub const TARGETS: [(&str, fn(&[u8])); 11] = [
+/// A name, and what is done with the bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target; the corpus has a folder for each.
+pub const TARGETS: [Target; 11] = [
     ("yaml", yaml),
     ("path", path),
     ("time", time),

@@ -19,8 +19,23 @@ macro_rules! recipes {
 }
 
 pub const JSON: &[Recipe] = recipes!(
-    "each", "nested", "map-keys", "table", "zip", "single", "filter", "pivot", "unpivot-members", "unpivot-table",
-    "join-pairs", "lookups", "fields", "times", "ndjson", "geojson", "duplicates"
+    "each",
+    "nested",
+    "map-keys",
+    "table",
+    "zip",
+    "single",
+    "filter",
+    "pivot",
+    "unpivot-members",
+    "unpivot-table",
+    "join-pairs",
+    "lookups",
+    "fields",
+    "times",
+    "ndjson",
+    "geojson",
+    "duplicates"
 );
 pub const CSV: &[Recipe] = recipes!("csv", "unpivot-columns");
 pub const COLUMNS: &[Recipe] = recipes!("columns", "fixed-width");
@@ -89,8 +104,7 @@ fn play(profile: &Profile, answers: Vec<SavedAnswer>) {
     let fetcher = Fetcher::recorded(Recording::new(answers));
     // Every request costs, and says nothing new after some.
     let limits = Limits { max_requests: 20, max_bytes: 4 << 20, max_records: 10_000, ..*profile.limits() };
-    let input =
-        RunInput { profile, validators: None, cursor: None, now_ms: 1_700_000_000_000, secrets: &StandIns };
+    let input = RunInput { profile, validators: None, cursor: None, now_ms: 1_700_000_000_000, secrets: &StandIns };
     let mut kept = Keep::default();
     let outcome = runtime.expect("a runtime starts").block_on(run_within(&fetcher, input, limits, &mut kept));
     judge(&outcome, &kept.0);

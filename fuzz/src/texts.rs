@@ -38,9 +38,8 @@ pub fn path(data: &[u8]) {
     }
     // JSONPath is a library's, reached by the step that filters.
     let quoted = format!("{text:?}");
-    let yaml = format!(
-        "id: t\nsource: {{url: 'https://example.org/'}}\nrows: {{each: {quoted}}}\nmeasures: {{v: v}}\n"
-    );
+    let yaml =
+        format!("id: t\nsource: {{url: 'https://example.org/'}}\nrows: {{each: {quoted}}}\nmeasures: {{v: v}}\n");
     yaml_only(&yaml);
 }
 
@@ -57,8 +56,12 @@ pub fn time(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (pattern, text) = text.split_once('\n').unwrap_or(("%Y-%m-%d", text));
     let _ = times::read_offset(text);
-    let readings =
-        [times::read_iso(text), times::read_epoch(text, 1), times::read_epoch(text, 1000), times::read_pattern(text, pattern)];
+    let readings = [
+        times::read_iso(text),
+        times::read_epoch(text, 1),
+        times::read_epoch(text, 1000),
+        times::read_pattern(text, pattern),
+    ];
     for reading in readings.into_iter().flatten() {
         let placed = times::place_local(reading, &jiff::tz::TimeZone::UTC);
         let moved = times::place_offset(reading, 3_600);

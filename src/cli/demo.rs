@@ -48,6 +48,8 @@ async fn show(port: u16, data_dir: &Path) -> Result<u8, StartError> {
             ("node.profiles_dir", text(&profiles_dir)),
         ],
     )?;
+    // Throw-away data, wherever the environment has its store.
+    settings.store.url = None;
     settings.drone.allow_private = vec!["127.0.0.1/32".into()];
     let node = Node::start(settings).await?;
     welcome(&node, &source);

@@ -97,6 +97,15 @@ impl Rejects {
         bounded
     }
 
+    /// The same with every text passed through `clean`.
+    #[must_use]
+    pub fn redacted(&self, clean: impl Fn(String) -> String) -> Self {
+        let mut redacted = Self::default();
+        self.counts.iter().for_each(|count| redacted.count(&clean(count.reason.clone()), count.rows));
+        self.rows.iter().for_each(|row| redacted.keep(&clean(row.reason.clone()), &clean(row.excerpt.clone())));
+        redacted
+    }
+
     fn bytes(&self) -> usize {
         self.rows.iter().map(|row| row.reason.len() + row.excerpt.len()).sum()
     }

@@ -70,7 +70,7 @@ struct Ready {
     ready: bool,
 }
 
-/// Should it get traffic? 503 while it starts, stops, or has given up.
+/// Should it get traffic? 503 while it starts, stops, has given up, or its store cannot write.
 #[utoipa::path(tag = "node", responses((status = 200, body = Ready)))]
 #[get("/ready")]
 async fn show_ready(node: web::Data<NodeView>) -> Result<impl Responder, HttpError> {

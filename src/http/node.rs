@@ -66,16 +66,15 @@ impl NodeView {
             Phase::Serving => {}
         }
         let escalation = self.root.escalated().borrow().clone();
-        escalation
-            .map(|escalation| format!("the node gave up and will exit: {}: {}", escalation.name, escalation.reason))
+        let gave_up = escalation
+            .map(|escalation| format!("the node gave up and will exit: {}: {}", escalation.name, escalation.reason));
+        gave_up.or_else(|| self.store_vitals().as_ref().and_then(store_trouble))
     }
 
     /// What is wrong inside, in sentences that say what to do. Empty: all is well.
     pub fn problems(&self) -> Vec<String> {
         let parts = self.root.vitals();
-        let store = self.store_vitals();
-        let store = store.as_ref().and_then(store_trouble);
-        self.unready().into_iter().chain(store).chain(parts.iter().filter_map(trouble)).collect()
+        self.unready().into_iter().chain(parts.iter().filter_map(trouble)).collect()
     }
 
     /// The store's figures, where this process has one.
@@ -91,7 +90,7 @@ fn store_trouble(store: &StoreVitals) -> Option<String> {
             Some(format!("the store's writer was given up (last: {last}); look in the log and restart the node"))
         }
         (false, false) => Some(format!(
-            "the store cannot write now (last: {last}); posts are answered store_failed, look at disk space and rights"
+            "the store cannot write now (last: {last}); posts are refused until it can, and it is tried again by itself"
         )),
         _ => None,
     }

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -15,6 +16,7 @@ use crate::clients::{ControlPlane, Unfit};
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
 use crate::pipeline::FetchSettings;
+use crate::pipeline::fetch::Ledger;
 use crate::runtime::{Clock, DrainSequence, Root};
 use crate::settings::{DroneSettings, Problem, Settings};
 use crate::store::SpoolSettings;
@@ -32,17 +34,19 @@ pub(super) async fn embed(
     let place = root.place("drones").map_err(StartError::Thread)?;
     let host = host_name();
     let mut drones = Vec::new();
+    let folder = settings.node.data_dir.join("drones");
+    let ledger = ledger(&folder)?;
     for number in 1..=settings.drones() {
         let drone_id =
             DroneId::parse(&format!("{host}-{number}")).map_err(|error| StartError::Other(error.to_string()))?;
         let url = format!("http://{}", reachable(gateway));
         let options = Options {
-            spool: spool(&settings.drone, &settings.node.data_dir.join("drones").join(drone_id.as_str())),
+            spool: spool(&settings.drone, &folder.join(drone_id.as_str())),
             drone_id,
             labels: Labels::new(),
             control_plane: ControlPlane::new(&url, Some(key.clone())),
             max_concurrency: settings.drone.max_concurrency,
-            fetch: fetch_settings(&settings.drone)?,
+            fetch: fetch_settings(&settings.drone, Arc::clone(&ledger))?,
             clock: Clock::System,
             min_interval: min_interval(&settings.drone),
         };
@@ -67,7 +71,7 @@ impl StandaloneDrone {
         control_plane: &str,
         data_dir: &Path,
     ) -> Result<Self, StartError> {
-        let fetch = fetch_settings(&settings.drone)?;
+        let fetch = fetch_settings(&settings.drone, ledger(data_dir)?)?;
         let control_plane = ControlPlane::new(control_plane, settings.api_key.clone());
         match control_plane.greet(&drone_id).await {
             Ok(()) => {}
@@ -146,15 +150,23 @@ fn min_interval(settings: &DroneSettings) -> Duration {
 
 /// Checks what only those can judge who use it: networks, rules, the store's address. Starts nothing.
 pub fn check_settings(settings: &Settings) -> Result<(), StartError> {
-    fetch_settings(&settings.drone)?;
-    settings.store_file().map_err(|problem| StartError::Settings(problem.into()))?;
+    fetch_settings(&settings.drone, Arc::default())?;
+    settings.store.place().map_err(|problem| StartError::Settings(problem.into()))?;
     Ok(())
 }
 
-fn fetch_settings(settings: &DroneSettings) -> Result<FetchSettings, StartError> {
+/// What the quotas of sources have used up, in a folder of the drones that share it.
+fn ledger(folder: &Path) -> Result<Arc<Ledger>, StartError> {
+    let failed = |error| StartError::DataFolder { path: folder.to_owned(), error };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    Ok(Arc::new(Ledger::open(&folder.join("quota.json"))))
+}
+
+fn fetch_settings(settings: &DroneSettings, ledger: Arc<Ledger>) -> Result<FetchSettings, StartError> {
     let of_process = FetchSettings {
         user_agent: settings.user_agent.clone(),
         max_connections: settings.max_concurrency.max(1) * 2,
+        ledger,
         ..FetchSettings::default()
     };
     of_process

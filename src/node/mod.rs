@@ -4,6 +4,7 @@
 mod drones;
 mod error;
 mod key;
+mod place;
 mod pulse;
 mod roles;
 mod signals;
@@ -22,7 +23,7 @@ use crate::actors::drone::Drone;
 use crate::http::{Elsewhere, Phase, Surface};
 use crate::runtime::{DrainSequence, OnGiveUp, Periodic, Place, Root};
 use crate::settings::{Role, Settings};
-use crate::store::{FileLock, Store, StoreSettings};
+use crate::store::{FileLock, Store};
 use crate::telemetry;
 
 pub use drones::{StandaloneDrone, check_settings};
@@ -249,16 +250,5 @@ async fn open_store(settings: &Settings) -> Result<Option<Store>, StartError> {
     if !settings.node.roles.needs_store() {
         return Ok(None);
     }
-    let path = settings.store_file().map_err(|problem| StartError::Settings(problem.into()))?;
-    let set = &settings.store;
-    let store = StoreSettings {
-        synchronous: set.synchronous,
-        readers: set.readers,
-        queue_batches: set.queue_batches,
-        queue_bytes: set.queue_bytes,
-        max_reports: set.max_reports,
-        max_held_bytes: set.max_held_bytes,
-        ..StoreSettings::new(path)
-    };
-    Ok(Some(Store::open(&store).await?))
+    Ok(Some(Store::open(&place::store_settings(settings)?).await?))
 }

@@ -19,6 +19,7 @@ pub mod requests;
 mod rivals;
 mod run;
 pub mod sight;
+mod sign_in;
 mod sketch;
 #[cfg(test)]
 mod testing;

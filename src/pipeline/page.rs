@@ -3,8 +3,9 @@
 use super::cursor;
 use super::decode::{self, Document, GridRows, Tables};
 use super::fetch::excerpt;
-use super::fields::{Tally, condition};
+use super::fields::{Tally, holds};
 use super::json::{Cell, JsonError, WalkError, Walker, line_and_column, member_names};
+use super::judge::{self, Told};
 use super::outbox::{Outbox, Put};
 use super::paging::PageFacts;
 use super::pivot::Pivoted;
@@ -87,6 +88,8 @@ pub struct PageResult {
     pub tally: Tally,
     /// More records were there than the run may give.
     pub limited: bool,
+    /// What the answer says of itself, to be judged before the records count.
+    pub told: Told,
 }
 
 /// One answer on its way to records.
@@ -157,15 +160,12 @@ impl<'a> Rows<'a> {
 pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -> Result<PageResult, PageError> {
     let mapping = page.mapping;
     let text = match page.document {
-        Document::Json(text) => {
-            decode::prepare(text, mapping).map_err(|error| told_instead(text, page).unwrap_or(error))?
-        }
+        Document::Json(text) => decode::prepare(text, mapping)?,
         Document::Grid(_) => "".into(),
     };
     let (mut rows, tables) = match page.document {
         Document::Json(whole) => {
-            let tables =
-                Tables::read(whole, &mapping.lookups).map_err(|error| told_instead(whole, page).unwrap_or(error))?;
+            let tables = Tables::read(whole, &mapping.lookups)?;
             (Rows::Tree(Box::new(Walker::new(&text, &mapping.places)), &text), tables)
         }
         Document::Grid(grid) => (Rows::Grid(GridRows::new(grid, &mapping.places)?), Tables::default()),
@@ -207,14 +207,14 @@ pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -
             tally.excerpt(&of_cells(mapping, row));
         }
     }
-    reported(mapping, &cells)?;
     match rows.missing() {
         Some(_) if mapping.rows_may_be_absent => tally.note("an answer has no element at the place of the rows", None),
         Some(error) => return Err(error),
         None => {}
     }
     let facts = facts(mapping, &cells, rows.outer_rows(), count);
-    Ok(PageResult { facts, rows: count, cursor: largest, tally, limited })
+    let told = judge::told(&mapping.policy, &cells);
+    Ok(PageResult { facts, rows: count, cursor: largest, tally, limited, told })
 }
 
 /// A row may speak for the whole answer: two rows with one key and different values, where the profile says that this is
@@ -228,15 +228,6 @@ fn settled(put: Put, mapping: &Mapping) -> Result<(), PageError> {
     let key = mapping.record.fields.iter().filter(|field| field.in_key).map(|field| field.name.as_str());
     let key = key.collect::<Vec<_>>().join(", ");
     Err(PageError::Failed(format!("two rows have the same key ({key}) and other values (on_duplicate: error)")))
-}
-
-/// What the answer says of itself, where its rows cannot be made ready: a failure in the source's own words.
-fn told_instead(text: &str, page: &Page<'_>) -> Option<PageError> {
-    let empty = format!("[{},[]]", text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut cells = page.cells();
-    let mut walker = Walker::new(&empty, &page.mapping.places);
-    while walker.next_row(&mut cells).ok()? {}
-    reported(page.mapping, &cells).err()
 }
 
 impl<'p> Page<'p> {
@@ -289,39 +280,11 @@ pub fn unwalkable(text: &str, error: WalkError) -> PageError {
     }
 }
 
-/// A failure that the answer itself reports, in the source's words.
-fn reported(mapping: &Mapping, cells: &[Cell<'_>]) -> Result<(), PageError> {
-    let policy = &mapping.policy;
-    let cell = |slot: Slot| cells[usize::from(slot)];
-    let missed = policy.success.as_ref().filter(|success| !condition::holds(success, cells));
-    let failed = policy.failure.map(cell).filter(|cell| tells_something(*cell));
-    if missed.is_none() && failed.is_none() {
-        return Ok(());
-    }
-    let words = policy.message.map(cell).filter(|cell| tells_something(*cell)).or(failed);
-    let words = words.and_then(Cell::text).map(|text| excerpt(text.as_bytes()));
-    let reason = match (words, missed) {
-        (Some(words), _) => format!("the source reports a failure: {words:?}"),
-        (None, Some(missed)) => format!("the answer does not meet success: {}", missed.text),
-        (None, None) => "the source reports a failure".to_owned(),
-    };
-    Err(PageError::Failed(reason))
-}
-
-fn tells_something(cell: Cell<'_>) -> bool {
-    match cell {
-        Cell::Bool(value) => value,
-        Cell::Tree(text) => text.bytes().any(|byte| !b" \t\r\n[]{}".contains(&byte)),
-        Cell::Number(text) => text != "0",
-        other => other.has_value(),
-    }
-}
-
 fn facts(mapping: &Mapping, cells: &[Cell<'_>], outer: u64, rows: u64) -> PageFacts {
     let text = |slot: Option<Slot>| slot.and_then(|slot| cells[usize::from(slot)].text()).map(|text| text.into_owned());
     let number = |slot: Option<Slot>| text(slot).and_then(|text| text.trim().parse().ok());
     let stop = &mapping.stop;
-    let at_end = matches!(&stop.until, Until::Condition(condition) if condition::holds(condition, cells));
+    let at_end = matches!(&stop.until, Until::Condition(condition) if holds(condition, cells));
     PageFacts {
         rows: outer,
         most: outer.max(rows),

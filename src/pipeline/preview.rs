@@ -105,7 +105,15 @@ pub async fn look(settings: FetchSettings, url: &str) -> Result<(Vec<u8>, bool),
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{url} is neither http nor https"));
     }
-    let request = Outgoing { method: Method::Get, url, headers: Vec::new(), body: None, secret: None };
+    let request = Outgoing {
+        method: Method::Get,
+        url,
+        headers: Vec::new(),
+        body: None,
+        secret: None,
+        hidden: Vec::new(),
+        home_only: false,
+    };
     let mut traffic = Traffic { requests: 0, bytes: 0, max_requests: 6, max_bytes: MAX_BYTES };
     let fetcher = Fetcher::new(settings);
     let fetched = fetcher.fetch(&request, None, None, Limits::DEFAULT.timeout, &mut traffic).await;

@@ -1,6 +1,7 @@
 //! From the plan's request to one that can be sent: holes filled, encoded by RFC 3986, the secret kept apart so that
 //! it never stands in a message.
 
+use base64::Engine;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Origin, Url};
@@ -10,7 +11,8 @@ use super::outcome::Secrets;
 use super::paging::Param;
 use crate::domain::digest::Digest;
 use crate::profiles::plan::{
-    Auth, Body, Cursor, Grain, Hole, JsonTemplate, Method, Part, Plan, Scalar, SecretPlace, Template,
+    Auth, AuthWay, Body, Cursor, Grain, Hole, JsonTemplate, Method, Part, Plan, Request, SECRET_HOLE, Scalar,
+    SecretPlace, SignIn, Template,
 };
 use crate::profiles::time::{Reading, write};
 
@@ -70,6 +72,10 @@ pub struct Outgoing {
     /// Content type and bytes, without the secret.
     pub body: Option<(&'static str, Vec<u8>)>,
     pub secret: Option<PlacedSecret>,
+    /// All secrets that the request, or a link in its answer, may hold: taken out of every message.
+    pub hidden: Vec<SecretString>,
+    /// It holds secrets all over, so no redirect to another origin is followed.
+    pub home_only: bool,
 }
 
 /// A secret with its place. It goes to its own origin only.
@@ -84,14 +90,57 @@ pub struct PlacedSecret {
 /// Why a request cannot be made, in words for the operator.
 pub type RequestError = String;
 
-/// Builds the request; `paging` are the parameters that the page asks for.
+/// Builds the request; `paging` are the parameters that the page asks for. Of several keys it takes the first one; a
+/// token is put in by who signs in.
 pub fn build(
     plan: &Plan,
     filling: Filling<'_>,
     paging: &[Param],
     secrets: &dyn Secrets,
 ) -> Result<Outgoing, RequestError> {
-    let request = &plan.request;
+    let mut outgoing = assemble(&plan.request, filling, paging)?;
+    let Some(auth) = &plan.request.auth else { return Ok(outgoing) };
+    let known = known_secrets(auth, secrets)?;
+    outgoing.hidden = known.iter().map(|(_, value)| value.clone()).collect();
+    if let (AuthWay::Keys(_), Some((_, value))) = (&auth.way, known.into_iter().next()) {
+        outgoing.secret = Some(PlacedSecret::new(auth, value, &outgoing.url));
+    }
+    Ok(outgoing)
+}
+
+/// Builds the request that fetches a token.
+pub fn build_sign_in(sign_in: &SignIn, secrets: &dyn Secrets, now_ms: i64) -> Result<Outgoing, RequestError> {
+    let value = |name: &str| {
+        let found = found(name, secrets)?;
+        found.ok_or_else(|| unknown(&[name]))
+    };
+    let mut hidden = Vec::new();
+    let mut values = Vec::with_capacity(sign_in.holes.len());
+    for hole in &sign_in.holes {
+        let secret = value(hole.strip_prefix(SECRET_HOLE).unwrap_or(hole))?;
+        values.push(Scalar::Text(secret.expose_secret().to_owned()));
+        hidden.push(secret);
+    }
+    let filling = Filling { params: &sign_in.holes, values: &values, window: None, cursor: None, now_ms };
+    let mut outgoing = assemble(&sign_in.request, filling, &[])?;
+    if let Some((id, secret)) = &sign_in.basic {
+        let (id, secret) = (value(id)?, value(secret)?);
+        // RFC 6749, 2.3.1: both are encoded as in a form first.
+        let form = |text: &SecretString| {
+            url::form_urlencoded::byte_serialize(text.expose_secret().as_bytes()).collect::<String>()
+        };
+        let both = SecretString::from(format!("{}:{}", form(&id), form(&secret)));
+        hidden.extend([both.clone(), id, secret]);
+        let home = outgoing.url.origin();
+        outgoing.secret = Some(PlacedSecret { value: both, place: SecretPlace::Basic, name: String::new(), home });
+    }
+    outgoing.hidden = hidden;
+    outgoing.home_only = true;
+    Ok(outgoing)
+}
+
+/// The request without its secret.
+fn assemble(request: &Request, filling: Filling<'_>, paging: &[Param]) -> Result<Outgoing, RequestError> {
     let in_url = |value: String, raw: bool| if raw { value } else { encode(&value, COMPONENT) };
     let text = fill(&request.url, filling, in_url);
     let mut url = Url::parse(&text).map_err(|error| format!("the URL with its parameters is not one: {error}"))?;
@@ -112,24 +161,48 @@ pub fn build(
     let headers = request.headers.iter().map(|(name, value)| (name.clone(), fill(value, filling, |value, _| value)));
     let headers = headers.collect();
     let body = body(&request.body, filling, &pointers);
-    let secret = match &request.auth {
-        Some(auth) => secret(auth, &url, secrets)?,
-        None => None,
-    };
-    Ok(Outgoing { method: request.method, url, headers, body, secret })
+    Ok(Outgoing { method: request.method, url, headers, body, secret: None, hidden: Vec::new(), home_only: false })
 }
 
-fn secret(auth: &Auth, url: &Url, secrets: &dyn Secrets) -> Result<Option<PlacedSecret>, RequestError> {
-    let Some(value) = secrets.get(&auth.secret).filter(|value| !value.expose_secret().is_empty()) else {
-        if auth.optional {
-            return Ok(None);
-        }
-        return Err(format!("the secret {} is not known to this drone; set it there", auth.secret));
-    };
-    if !value.expose_secret().chars().all(|next| next.is_ascii_graphic() || next == ' ') {
-        return Err(format!("the secret {} holds characters that no request can carry", auth.secret));
+/// The secrets of a profile that this drone knows, with their names' places in the list.
+pub fn known_secrets(auth: &Auth, secrets: &dyn Secrets) -> Result<Vec<(usize, SecretString)>, RequestError> {
+    let names = auth.secrets();
+    let mut known = Vec::with_capacity(names.len());
+    for (index, name) in names.iter().enumerate() {
+        known.extend(found(name, secrets)?.map(|value| (index, value)));
     }
-    Ok(Some(PlacedSecret { value, place: auth.place, name: auth.name.clone(), home: url.origin() }))
+    let is_enough = match &auth.way {
+        AuthWay::Keys(_) => !known.is_empty(),
+        AuthWay::Token(_) => known.len() == names.len(),
+    };
+    if is_enough {
+        return Ok(known);
+    }
+    if auth.optional {
+        return Ok(Vec::new());
+    }
+    let missing: Vec<&str> = names
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !known.iter().any(|(index, _)| index == at))
+        .map(|(_, name)| *name)
+        .collect();
+    Err(unknown(&missing))
+}
+
+fn unknown(names: &[&str]) -> RequestError {
+    match names {
+        [name] => format!("the secret {name} is not known to this drone; set it there"),
+        names => format!("the secrets {} are not known to this drone; set them there", names.join(", ")),
+    }
+}
+
+fn found(name: &str, secrets: &dyn Secrets) -> Result<Option<SecretString>, RequestError> {
+    let Some(value) = secrets.get(name).filter(|value| !value.expose_secret().is_empty()) else { return Ok(None) };
+    if !value.expose_secret().chars().all(|next| next.is_ascii_graphic() || next == ' ') {
+        return Err(format!("the secret {name} holds characters that no request can carry"));
+    }
+    Ok(Some(value))
 }
 
 /// Adds query parameters, encoded.
@@ -281,6 +354,11 @@ fn json(template: &JsonTemplate, filling: Filling<'_>) -> serde_json::Value {
 }
 
 impl PlacedSecret {
+    /// A secret or token at its place, for the host of `url`.
+    pub fn new(auth: &Auth, value: SecretString, url: &Url) -> Self {
+        Self { value, place: auth.place, name: auth.name.clone(), home: url.origin() }
+    }
+
     /// The header that carries it, with the secret taken out; none where it goes elsewhere.
     pub fn shown_header(&self) -> Option<(String, String)> {
         match self.place {
@@ -307,23 +385,72 @@ impl Outgoing {
         Digest::of(&bytes)
     }
 
-    /// Takes the secret's value out of a text that goes to people, however it is encoded.
+    /// Takes the secrets out of a text that goes to people, however they are encoded.
     pub fn redact(&self, text: &str) -> String {
-        let Some(secret) = &self.secret else { return text.to_owned() };
-        spellings(secret.value.expose_secret())
-            .iter()
-            .fold(text.to_owned(), |text, spelling| text.replace(spelling, "[secret]"))
+        let own = self.secret.as_ref().map(|secret| &secret.value);
+        redact(own.into_iter().chain(&self.hidden), text)
     }
 }
 
-/// The ways in which a URL may spell a text, the longest first.
+/// Takes secrets out of a text that goes to people, however they are encoded, and what is left of one where a quotation
+/// begins or ends inside it.
+pub fn redact<'s>(secrets: impl Iterator<Item = &'s SecretString>, text: &str) -> String {
+    let mut all: Vec<String> = secrets.flat_map(|secret| spellings(secret.expose_secret())).collect();
+    // What is part of another one goes after it.
+    all.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+    let whole = all.iter().fold(text.to_owned(), |text, spelling| text.replace(spelling, "[secret]"));
+    if all.is_empty() { whole } else { without_parts(&all, &whole) }
+}
+
+/// Shorter parts of a secret tell nothing.
+const MIN_PART_BYTES: usize = 6;
+
+fn without_parts(spellings: &[String], text: &str) -> String {
+    let quotation = |part: &str| {
+        if part.len() >= MIN_PART_BYTES && spellings.iter().any(|spelling| spelling.contains(part)) {
+            return "[secret]".to_owned();
+        }
+        let head = spellings.iter().filter_map(|spelling| overlap(spelling.as_bytes(), part.as_bytes())).max();
+        let tail = spellings.iter().filter_map(|spelling| overlap(part.as_bytes(), spelling.as_bytes())).max();
+        let start = head.unwrap_or(0);
+        let end = part.len() - tail.unwrap_or(0).min(part.len() - start);
+        let mark = |cut: Option<usize>| if cut.is_some() { "[secret]" } else { "" };
+        format!("{}{}{}", mark(head), &part[start..end], mark(tail))
+    };
+    let (mut escaped, mut start, mut shown) = (false, 0, String::with_capacity(text.len()));
+    for (at, next) in text.char_indices() {
+        if next == '"' && !escaped {
+            shown.push_str(&quotation(&text[start..at]));
+            shown.push('"');
+            start = at + 1;
+        }
+        escaped = next == '\\' && !escaped;
+    }
+    shown.push_str(&quotation(&text[start..]));
+    shown
+}
+
+/// How many bytes at the end of `left` are the ones at the start of `right`. Spellings are ASCII, so that they end
+/// between characters.
+fn overlap(left: &[u8], right: &[u8]) -> Option<usize> {
+    let most = left.len().min(right.len());
+    (MIN_PART_BYTES..=most).rev().find(|count| left[left.len() - count..] == right[..*count])
+}
+
+/// The ways in which a URL, a JSON text or a header may spell a text.
 fn spellings(value: &str) -> Vec<String> {
     let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let encoded = [encode(value, COMPONENT), encode(value, QUERY), form];
+    let json = serde_json::Value::from(value).to_string();
+    let basic = base64::engine::general_purpose::STANDARD.encode(value);
+    let encoded = [encode(value, COMPONENT), encode(value, QUERY), form, json[1..json.len() - 1].to_owned(), basic];
     let lower = encoded.iter().map(|text| lower_escapes(text));
     let mut all: Vec<String> = encoded.iter().cloned().chain(lower).chain([value.to_owned()]).collect();
-    all.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+    // A message quotes an answer with escapes of its own.
+    let quoted: Vec<String> = all.iter().map(|text| format!("{text:?}")).collect();
+    all.extend(quoted.iter().map(|text| text[1..text.len() - 1].to_owned()));
+    all.sort_unstable();
     all.dedup();
+    all.retain(|spelling| !spelling.is_empty());
     all
 }
 
@@ -429,6 +556,34 @@ mod tests {
         }
         assert!(!request.url.as_str().contains("b"), "{}", request.url);
         assert!(!format!("{request:?}").contains("a/b"));
+    }
+
+    #[test]
+    fn a_quotation_that_cuts_a_secret_shows_no_part_of_it() {
+        let secrets = [SecretString::from("abcdefghijkl"), SecretString::from("xy")];
+        for (text, expected) in [
+            ("it says \"key is abcdefgh\" (3 tries)", "it says \"key is [secret]\" (3 tries)"),
+            ("near \"ghijkl is bad\"", "near \"[secret] is bad\""),
+            ("near \"efghijkl\"", "near \"[secret]\""),
+            ("\"abcdefghijkl\" and \"abc\" xy", "\"[secret]\" and \"abc\" [secret]"),
+            ("a \"word\" of é", "a \"word\" of é"),
+        ] {
+            assert_eq!(redact(secrets.iter(), text), expected);
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever is cut out of an answer that echoes the secret, no part of seven characters is told.
+        #[test]
+        fn no_part_of_a_secret_is_told(secret in "[!-~]{8,20}", before in "[ a-z]{0,9}", from in 0_usize..12, to in 0_usize..40) {
+            let echo = format!("{before}{secret} é");
+            let cut: String = echo.chars().skip(from).take(to).collect();
+            let told = redact([SecretString::from(secret.clone())].iter(), &format!("it says: {cut:?}"));
+            let told = told.replace("[secret]", "");
+            for part in secret.as_bytes().windows(7).filter_map(|part| std::str::from_utf8(part).ok()) {
+                proptest::prop_assert!(!told.contains(part), "{told}");
+            }
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::node::{Member, Node, Place, Value};
 use super::plan::Limits;
 use super::problem::Problems;
-use super::{Profile, load, write_yaml, yaml};
+use super::{Profile, answers, load, write_yaml, yaml};
 
 /// The long form as YAML. It is a profile that means the same.
 pub fn explain(text: &str) -> Result<String, Problems> {
@@ -21,7 +21,8 @@ pub fn explain(text: &str) -> Result<String, Problems> {
 
 /// The tree of a profile that is without problems, with everything said.
 pub fn long_form(text: &str, profile: &Profile) -> Node {
-    let root = yaml::parse(text).unwrap_or(Node { place: Place::START, value: Value::Map(Vec::new()) });
+    let mut root = yaml::parse(text).unwrap_or(Node { place: Place::START, value: Value::Map(Vec::new()) });
+    answers::expand(&mut root);
     let Value::Map(members) = root.value else { return root };
     let mut out: Vec<Member> = Vec::new();
     for member in members.into_iter().filter(|member| member.node.value != Value::Null) {

@@ -1,6 +1,7 @@
 //! The profile language: from a YAML text to an immutable plan, or to all problems with their places. Knows
 //! neither network nor clock; what a plan does is the pipeline's.
 
+mod answers;
 mod compile;
 pub mod diff;
 mod document;
@@ -62,7 +63,8 @@ struct Head {
 
 /// Reads, checks and compiles a profile. All problems of the text are told at once, unless it is not YAML.
 pub fn load(text: &str) -> Result<Profile, Problems> {
-    let node = yaml::parse(text).map_err(|problem| Problems::new(text, vec![*problem]))?;
+    let mut node = yaml::parse(text).map_err(|problem| Problems::new(text, vec![*problem]))?;
+    answers::expand(&mut node);
     let mut problems = Vec::new();
     let document = document::read(&node, &mut problems);
     let compiled = compile::compile(document, &mut problems);
@@ -156,11 +158,6 @@ impl Profile {
     /// Paths of all dims and measures, such as `dims.geo.name`, in the order of the profile.
     pub fn fields(&self) -> &[String] {
         &self.head.fields
-    }
-
-    /// Name of the secret that it uses, and whether it can go without.
-    pub fn secret(&self) -> Option<(&str, bool)> {
-        self.plan.request.auth.as_ref().map(|auth| (auth.secret.as_str(), auth.optional))
     }
 
     /// Host of the source, as the profile writes it.

@@ -101,6 +101,31 @@ impl JsonSchema for Scalars {
     }
 }
 
+/// One text or a list of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Texts(pub Vec<At<String>>);
+
+impl Read for Texts {
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        match &node.value {
+            Value::List(_) => Vec::read(node, problems).map(Self),
+            _ => At::read(node, problems).map(|value| Self(vec![value])),
+        }
+    }
+}
+
+impl JsonSchema for Texts {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Texts".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
+    }
+}
+
 /// A finite number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Number(pub f64);

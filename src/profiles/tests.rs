@@ -169,6 +169,24 @@ on_duplicate: frist
     for problem in expected {
         assert!(told.iter().any(|told| told.starts_with(problem)), "{problem}\nnot in\n{}", told.join("\n"));
     }
+    let told = problems(SIGN_IN);
+    for problem in [
+        "p.yaml:5:16 expected a status from 100 to 599, or a range such as 500..599, found the text \"5xx\"",
+        "p.yaml:5:38 expected success, empty, retry, rate_limited, sign_in or fail, found \"sucess\"; did you mean \"success\"?",
+        "p.yaml:6:7 a rule needs then: success, empty, retry, rate_limited, sign_in or fail",
+        "p.yaml:6:14 unknown operator \"machtes\"; did you mean \"matches\"?",
+        "p.yaml:7:29 a.b does not name a header; a header has one name",
+        "p.yaml:8:27 sign_in needs auth with oauth2, login or several secrets",
+        "p.yaml:9:40 nothing waits where then is empty",
+        "p.yaml:10:43 expected seconds, epoch_s, epoch_ms, http_date or iso, found \"epoch\"",
+        "p.yaml:11:15 not_before belongs to retry_if",
+        "p.yaml:12:8 ttl is read in the answer",
+        "p.yaml:13:14 there is no parameter",
+        "p.yaml:14:9 rate needs requests and per",
+        "p.yaml:15:21 quota allows 1 to 1000000000 requests",
+    ] {
+        assert!(told.iter().any(|told| told.starts_with(problem)), "{problem}\nnot in\n{}", told.join("\n"));
+    }
     let filter = "id: t\nsource: {url: 'https://x.org/'}\nrows: {each: '$.a[?@.b ==]'}\nmeasures: {v: v}\n";
     assert!(problems(filter)[0].contains("is not a JSONPath (RFC 9535)"), "{:?}", problems(filter));
     let xml = "id: t\nsource: {url: 'https://x.org/', format: xml}\nmeasures: {v: v}\n";
@@ -185,4 +203,55 @@ fn a_word_that_was_left_out_says_why() {
         "{told:?}"
     );
     assert!(told.iter().any(|told| told.contains("a profile holds no program")), "{told:?}");
+}
+
+const SIGN_IN: &str = "\
+id: t
+source:
+  url: https://x.org/
+  answers:
+    - {status: 5xx, body: $.a, then: sucess}
+    - {body: $.a machtes b}
+    - {then: retry, header: a.b == 1}
+    - {status: 403, then: sign_in}
+    - {status: 404, then: empty, wait: 5m}
+    - {then: retry, wait: {path: $.a, as: epoch}}
+  not_before: next_day
+  ttl: 5m
+  query: {a: '{sceret}'}
+  rate: {requests: 5}
+  quota: {requests: 0, per: P1D}
+  auth: {secret: KEY, in: bearer}
+measures: {v: v}
+";
+
+#[test]
+fn sign_ins_that_cannot_work_are_told() {
+    let with = |auth: &str| {
+        problems(&format!("id: t\nsource:\n  url: https://x.org/\n  auth: {auth}\nmeasures: {{v: v}}\n")).join("\n")
+    };
+    for (auth, expected) in [
+        ("{}", "auth needs secret"),
+        ("{secret: A, oauth2: {}}", "auth is one of secret, oauth2 and login"),
+        ("{secret: [A, A], in: bearer}", "the secret A stands twice"),
+        ("{oauth2: {token_url: 'https://a/t'}}", "oauth2 needs token_url, client_id and client_secret"),
+        ("{oauth2: {token_url: 'ftp://a/t', client_id: A, client_secret: B}}", "reached by http or https"),
+        ("{oauth2: {token_url: 'https://a/t', client_id: 'a-b', client_secret: B}}", "the name of a secret has"),
+        (
+            "{oauth2: {token_url: 'https://a/t', client_id: A, client_secret: B}, in: basic}",
+            "a token does not go in basic",
+        ),
+        ("{oauth2: {tokenurl: 'https://a/t'}}", "did you mean \"token_url\"?"),
+        ("{login: {url: 'https://a/t'}}", "login needs token"),
+        ("{login: {token: $.t}}", "login needs url"),
+        ("{login: {url: 'https://a/{secret.A}', token: $.t}}", "a URL is written to logs"),
+        ("{login: {url: 'https://a/', query: {k: '{param.A}'}, token: $.t}}", "there is no parameter \"A\""),
+        ("{login: {url: 'https://a/', query: {k: '{secret.A-B}'}, token: $.t}}", "the name of a secret has"),
+        ("{login: {url: 'https://a/', token: '$.t[*]'}}", "a token is one value"),
+    ] {
+        let told = with(auth);
+        assert!(told.contains(expected) && told.starts_with("p.yaml:4:"), "{auth}: {told}");
+    }
+    let astray = "id: t\nsource: {url: 'https://x.org/', query: {k: '{secret.A}'}}\nmeasures: {v: v}\n";
+    assert!(problems(astray)[0].contains("a secret goes where auth says"), "{:?}", problems(astray));
 }

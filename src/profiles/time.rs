@@ -302,6 +302,9 @@ pub fn write(out: &mut String, reading: Reading, grain: Grain) -> Result<(), Tim
         }
         Grain::Week => {
             let week = week_of(reading)?;
+            if week.year() < 0 {
+                return Err(TimeError::Unreadable);
+            }
             write!(out, "{:04}-W{:02}", week.year(), week.week())
         }
         Grain::Date => {
@@ -442,6 +445,9 @@ mod tests {
             let mut out = String::new();
             assert_eq!((write(&mut out, before, grain), out.as_str()), (Err(TimeError::Unreadable), ""));
         }
+        // The first day of year 0 is in the last week of the year before.
+        let first = read_iso("0000-01-01").unwrap();
+        assert_eq!(write(&mut String::new(), first, Grain::Week), Err(TimeError::Unreadable));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::problem::{Problem, did_you_mean, nearest};
-use super::{Role, Settings};
+use super::problem::Problem;
+use super::{Role, Settings, StoreUrl};
 
 /// Shorter keys can be guessed.
 const MIN_KEY_CHARS: usize = 8;
@@ -123,12 +123,12 @@ impl Settings {
             let expected = "letters, digits and signs without blanks, since it travels in a header";
             wrong.push(Wrong::new("api_key", "not fit for a header", expected));
         }
-        let url = self.store.url.as_ref().map(ExposeSecret::expose_secret).unwrap_or("sqlite:x");
-        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-            let scheme = url.split(':').next().unwrap_or_default();
-            let mend = did_you_mean(nearest(scheme, ["sqlite", "postgres"]));
-            let expected = format!("sqlite:PATH or postgres://user@host/database{mend}");
-            wrong.push(Wrong::new("store.url", format!("of the scheme {scheme:?}"), expected));
+        if self.store.connections < 2 {
+            let expected = "at least 2: one that writes batches, and one for everything else";
+            wrong.push(Wrong::new("store.connections", self.store.connections, expected));
+        }
+        if let Some(Err(found)) = self.store.url.as_ref().map(StoreUrl::parse) {
+            wrong.push(Wrong::new("store.url", found, "sqlite:PATH or postgres://user@host/database"));
         }
     }
 }

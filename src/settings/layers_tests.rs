@@ -181,7 +181,8 @@ fn the_names_of_before_are_understood() {
     assert_eq!(drone.min_interval_ms, 300_000);
     assert_eq!(settings.node.profiles_dir.as_deref(), Some(Path::new("/profiles")));
     assert_eq!((&*peers.registry_url, &*peers.reporter_url), ("http://a:1", "http://d:4"));
-    assert_eq!(settings.store_file().unwrap(), Path::new("/app/data/results.db"));
+    let place = settings.store.place().unwrap();
+    assert!(matches!(place, Some(crate::settings::StoreUrl::File(path)) if path == Path::new("/app/data/results.db")));
 }
 
 #[test]

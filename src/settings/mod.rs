@@ -9,18 +9,20 @@ mod problem;
 mod reference;
 mod roles;
 mod shown;
+mod store_url;
 mod variables;
 mod yaml;
 
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use layers::{Loaded, Overrides, load, read};
 pub use problem::{Problem, SettingsError};
 pub use roles::{Role, RoleSet};
 pub use shown::Format;
+pub use store_url::StoreUrl;
 
 /// All settings of a process.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -94,6 +96,10 @@ pub struct StoreSettings {
     #[serde(serialize_with = "shown::secret_url")]
     pub url: Option<SecretString>,
     pub max_held_bytes: u64,
+    /// Of the user in `url`; goes before one that stands there.
+    #[serde(serialize_with = "shown::secret")]
+    pub password: Option<SecretString>,
+    pub connections: u32,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -143,20 +149,22 @@ impl PeerSettings {
     }
 }
 
+impl StoreSettings {
+    /// Where the store is, if that is set.
+    pub fn place(&self) -> Result<Option<StoreUrl>, Problem> {
+        let read = |text| {
+            StoreUrl::parse(text).map_err(|found| {
+                Problem::new(format!("store.url is {found}; expected sqlite:PATH or postgres://user@host/database"))
+            })
+        };
+        self.url.as_ref().map(read).transpose()
+    }
+}
+
 impl Settings {
     /// Drones to embed: the number set, else one where all roles run in this process.
     pub fn drones(&self) -> u32 {
         self.node.drones.unwrap_or(u32::from(self.node.roles.is_all()))
-    }
-
-    /// The file of the store.
-    pub fn store_file(&self) -> Result<PathBuf, Problem> {
-        let Some(url) = &self.store.url else { return Ok(self.node.data_dir.join("results.db")) };
-        let path = url.expose_secret().strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
-        match path {
-            Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-            _ => Err(Problem::new("store.url names no file; this release keeps its store in SQLite: sqlite:PATH")),
-        }
     }
 
     /// The port to listen on: the one set, else the first role's own.

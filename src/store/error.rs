@@ -4,11 +4,15 @@
 use std::io;
 use std::path::Path;
 
+use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId};
 use crate::protocol::fault::{Code, Fault};
+
+/// How the operator knows the database where its name is not at hand.
+pub(super) const THIS_DATABASE: &str = "the database";
 
 /// Why a store did not do what it was asked. Cloned to all writes of a group that failed together.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -59,6 +63,8 @@ pub enum StoreError {
     Locked { path: String },
     #[error("the database was busy for too long ({0}); another process holds it, try again")]
     Busy(String),
+    #[error("another process wrote the same at that moment ({0}); nothing of it was stored, send it again")]
+    Raced(String),
     #[error("the disk is full ({0}); free some space, the store goes on by itself")]
     DiskFull(String),
     #[error("the database cannot be written ({0}); check owner and mode of the data folder, and how it is mounted")]
@@ -73,6 +79,22 @@ pub enum StoreError {
     Newer { path: String, found: i64 },
     #[error("the database did not answer as it should ({0})")]
     Engine(String),
+
+    #[error(
+        "the database server cannot be reached ({0}); see that it runs and that store.url names it, the store goes on \
+         by itself when it answers"
+    )]
+    Unreachable(String),
+    #[error(
+        "the database server refused the login ({0}); check the user in store.url, store.password, and pg_hba.conf"
+    )]
+    Login(String),
+    #[error("the database user may not do this ({0}); let the user own the database, or grant it the schema")]
+    NoRights(String),
+    #[error("{found} is too old; {needed} or later is needed")]
+    TooOld { found: String, needed: &'static str },
+    #[error("the database cannot hold the store: {0}")]
+    Unfit(String),
 }
 
 fn shown(digest: Option<&Digest>) -> String {
@@ -83,6 +105,11 @@ impl StoreError {
     /// True where the write itself was refused and wrote nothing: the transaction around it can go on.
     pub(super) fn is_refusal(&self) -> bool {
         !matches!(self.code(), Code::StoreFailed | Code::Overloaded | Code::Unavailable | Code::Crashed)
+    }
+
+    /// True where it is no single write's fault: others of its group would fare the same.
+    pub(super) fn is_of_all(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown(_) | Self::Unreachable(_) | Self::Login(_))
     }
 
     /// An error of the file system, met while `doing` something.
@@ -112,7 +139,8 @@ impl StoreError {
             Self::Page(fault) => fault.code,
             Self::Overloaded { .. } => Code::Overloaded,
             Self::TooLarge { .. } => Code::BodyTooLarge,
-            Self::Closed => Code::Unavailable,
+            // Nothing was written, so it may be sent again whatever it is.
+            Self::Closed | Self::Unreachable(_) | Self::Login(_) | Self::Raced(_) => Code::Unavailable,
             Self::Crashed(_) => Code::Crashed,
             _ => Code::StoreFailed,
         }
@@ -123,7 +151,34 @@ impl StoreError {
             Self::Overloaded { retry_after_s, .. } => Some(*retry_after_s),
             Self::TooManyRunRequests(_) | Self::DiskFull(_) => Some(10),
             Self::Busy(_) | Self::OutcomeUnknown(_) | Self::Crashed(_) => Some(1),
+            Self::Unreachable(_) | Self::Login(_) => Some(2),
+            Self::Raced(_) => Some(1),
             _ => None,
+        }
+    }
+}
+
+/// Both engines are reached by one library; which of them spoke is told by the kind of its answer.
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(told) = &error else { return super::postgres::of_connection(&error) };
+        match told.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+            Some(told) => super::postgres::of_state(told),
+            None => super::sqlite::of_code(told.as_ref()),
+        }
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(found) => Self::Newer { path: THIS_DATABASE.into(), found },
+            MigrateError::VersionMismatch(found) => {
+                let reason = format!("migration {found} is not the one this release knows");
+                Self::Foreign { path: THIS_DATABASE.into(), reason }
+            }
+            MigrateError::Execute(inner) | MigrateError::ExecuteMigration(inner, _) => inner.into(),
+            other => Self::Engine(other.to_string()),
         }
     }
 }

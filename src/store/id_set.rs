@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::record_set::{BrokenSet, unpack_ranges};
+
 /// Ids as ranges that neither touch nor overlap: first id to last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct IdSet(BTreeMap<i64, i64>);
@@ -25,6 +27,24 @@ impl IdSet {
             last = last.max(end);
         }
         self.0.insert(first, last);
+    }
+
+    /// Those of `ids` that are not in it, in their order.
+    pub(super) fn unseen(&self, ids: &[i64]) -> Vec<i64> {
+        ids.iter().copied().filter(|id| !self.contains(*id)).collect()
+    }
+
+    /// Adds all of `ids`.
+    pub(super) fn extend(&mut self, ids: &[i64]) {
+        for range in ids.chunk_by(|left, right| left + 1 == *right) {
+            self.insert(range[0], range[range.len() - 1]);
+        }
+    }
+
+    /// Adds the ids of a packed set of at most `limit`.
+    pub(super) fn extend_packed(&mut self, packed: &[u8], limit: usize) -> Result<(), BrokenSet> {
+        unpack_ranges(packed, limit)?.into_iter().for_each(|(first, last)| self.insert(first, last));
+        Ok(())
     }
 
     /// Ranges it is made of: what it costs.

@@ -1,53 +1,82 @@
 //! The store: the only SQL of the project. Keeps profiles, drones, runs, records and reports, each row a tenant's;
 //! knows no actor, no HTTP and no clock (the time is always passed in).
 //!
-//! An answer means committed. One writer takes all writes and commits them in groups; readers go beside it. What the
+//! An answer means committed. One writer takes the batches and commits them in groups; readers go beside it. What the
 //! engine is stands behind `Engine`; above it only types of the protocol are spoken.
 
+mod counts;
 mod error;
 mod id_set;
+mod keys;
 mod lock;
+mod memory;
 mod observed;
+mod pager;
+mod posted;
+mod postgres;
+mod queue;
 mod record_row;
 mod record_set;
 mod revisions;
+mod rows;
 mod run_facts;
 mod settings;
+mod sightings;
 mod spool;
 mod sqlite;
 mod tenant;
+mod tenants;
 mod types;
 mod vitals;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::StoreError;
 pub use lock::FileLock;
-pub use settings::StoreSettings;
+pub use settings::{Place, Server, StoreSettings};
 pub use spool::{Pushed, Spool, SpoolSettings, SpoolStats, Spooled};
 pub use tenant::TenantStore;
 pub use types::{NewVersion, SavedDrone};
 pub use vitals::StoreVitals;
 
 use crate::domain::ids::TenantId;
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// An open store. Clones are the same store.
 #[derive(Debug, Clone)]
 pub struct Store(Engine);
 
-/// The engines, one variant each; every method of a tenant's store matches on it.
+/// The engines, one variant each; every method of a store matches on it, so that one which an engine lacks does not
+/// compile.
 #[derive(Debug, Clone)]
 enum Engine {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
+/// The same call on whichever engine it is.
+macro_rules! on_engine {
+    ($engine:expr, $it:ident => $call:expr) => {
+        match $engine {
+            Engine::Sqlite($it) => $call,
+            Engine::Postgres($it) => $call,
+        }
+    };
+}
+
+use on_engine;
+
 impl Store {
-    /// Opens the database and brings it to the newest layout. Creates folder and file where there are none; refuses,
-    /// and leaves as it is, a file that is damaged, not ours, or of a newer release.
+    /// Opens the database and brings it to the newest layout. Creates folder, file and tables where there are none;
+    /// refuses, and leaves as it is, what is damaged, not ours, or of a newer release.
     pub async fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
-        Ok(Self(Engine::Sqlite(Arc::new(Sqlite::open(settings).await?))))
+        Ok(Self(match &settings.place {
+            Place::File(file) => Engine::Sqlite(Arc::new(Sqlite::open(file, settings).await?)),
+            Place::Server(server) => Engine::Postgres(Arc::new(Postgres::open(server, settings).await?)),
+        }))
     }
 
     /// The store as one tenant sees it: there is no other way to a row.
@@ -58,37 +87,27 @@ impl Store {
     /// Takes nothing new, answers what was accepted, writes everything back, closes. The error says that `deadline`
     /// was not enough; what was answered is stored all the same.
     pub async fn close(&self, deadline: Duration) -> Result<(), StoreError> {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.close(deadline).await,
-        }
+        on_engine!(&self.0, engine => engine.close(deadline).await)
     }
 
     /// For metrics and readiness.
     pub fn vitals(&self) -> StoreVitals {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.vitals(),
-        }
+        on_engine!(&self.0, engine => engine.vitals())
     }
 
     /// Resolves when the writer crashed too often and will not come back, and never otherwise: the node should then
     /// escalate.
     pub async fn gave_up(&self) {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.gave_up().await,
-        }
+        on_engine!(&self.0, engine => engine.gave_up().await);
     }
 
     /// Names this database for ever; a new one has another name.
     pub async fn store_id(&self) -> Result<String, StoreError> {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.store_id().await,
-        }
+        on_engine!(&self.0, engine => engine.store_id().await)
     }
 
     /// Name and version of the engine, such as `SQLite 3.51.3`.
     pub async fn engine_version(&self) -> Result<String, StoreError> {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.engine_version().await,
-        }
+        on_engine!(&self.0, engine => engine.engine_version().await)
     }
 }

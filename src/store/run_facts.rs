@@ -17,6 +17,17 @@ pub(super) struct Outcome {
     pub(super) revised: u32,
 }
 
+/// A run's row. `row` is absent until it is saved for the first time.
+#[derive(Debug, Clone)]
+pub(super) struct StoredRun {
+    pub(super) row: Option<i64>,
+    pub(super) profile: i64,
+    /// Rows of `names`.
+    pub(super) drone: i64,
+    pub(super) profile_digest: Option<i64>,
+    pub(super) facts: RunFacts,
+}
+
 /// The changing part of a run's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RunFacts {
@@ -117,6 +128,16 @@ pub(super) fn state_number(state: RunState) -> i64 {
         RunState::Partial => 3,
         RunState::Failed => 4,
     }
+}
+
+/// How the number of runs in each state changes when a run goes from one state (none: it is new) to another.
+pub(super) fn state_changes(before: Option<RunState>, now: RunState) -> [i64; 5] {
+    let mut changes = [0; 5];
+    if let Some(before) = before {
+        changes[state_number(before) as usize] -= 1;
+    }
+    changes[state_number(now) as usize] += 1;
+    changes
 }
 
 /// The state that a stored number stands for.

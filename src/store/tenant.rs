@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use super::Engine;
 use super::error::StoreError;
 use super::types::{NewVersion, SavedDrone};
+use super::{Engine, on_engine};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
 use crate::protocol::aggregator::{Receipt, RecordFilter, RecordRow, RejectsPage, RunFilter, RunView, Summary};
@@ -25,24 +25,20 @@ pub struct TenantStore {
 /// `read!(self, method(args))`: the engine's method on this tenant, which need not exist yet.
 macro_rules! read {
     ($self:ident, $method:ident($($argument:expr),*)) => {
-        match &$self.engine {
-            Engine::Sqlite(sqlite) => {
-                let tenant = sqlite.tenant_to_read(&$self.tenant).await?;
-                sqlite.$method(tenant, $($argument),*).await
-            }
-        }
+        on_engine!(&$self.engine, engine => {
+            let tenant = engine.tenant_to_read(&$self.tenant).await?;
+            engine.$method(tenant, $($argument),*).await
+        })
     };
 }
 
 /// As `read!`, creating the tenant with its first write.
 macro_rules! write {
     ($self:ident, $method:ident($($argument:expr),*)) => {
-        match &$self.engine {
-            Engine::Sqlite(sqlite) => {
-                let tenant = sqlite.tenant_to_write(&$self.tenant).await?;
-                sqlite.$method(tenant, $($argument),*).await
-            }
-        }
+        on_engine!(&$self.engine, engine => {
+            let tenant = engine.tenant_to_write(&$self.tenant).await?;
+            engine.$method(tenant, $($argument),*).await
+        })
     };
 }
 

@@ -5,6 +5,9 @@ use crate::domain::fleet::Labels;
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::protocol::registry::Origin;
 
+/// Runs that may wait to be carried out, for each tenant.
+pub(super) const MAX_RUN_REQUESTS: usize = 1_000;
+
 /// A version of a profile that was checked and is to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewVersion {

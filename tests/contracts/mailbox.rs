@@ -121,7 +121,7 @@ async fn a_writer_that_fails_says_crashed_near_and_far() {
     let breakpoints = Breakpoints::armable();
     let settings =
         StoreSettings { breakpoints: breakpoints.clone(), ..StoreSettings::new(folder.path().join("results.db")) };
-    let near = Near::start_with(settings).await;
+    let near = Near::start_with(folder.path(), settings).await;
     let clients = &near.side.clients;
     clients.registry.ask(put("1.0.0")).await.unwrap();
     breakpoints.arm("store.job", 1);

@@ -54,11 +54,11 @@ pub struct Near {
 
 impl Near {
     pub async fn start(folder: &Path) -> Self {
-        Self::start_with(StoreSettings::new(folder.join("results.db"))).await
+        Self::start_with(folder, StoreSettings::new(folder.join("results.db"))).await
     }
 
-    pub async fn start_with(store: StoreSettings) -> Self {
-        let profiles = store.path.with_file_name("profiles");
+    pub async fn start_with(folder: &Path, store: StoreSettings) -> Self {
+        let profiles = folder.join("profiles");
         std::fs::create_dir_all(&profiles).unwrap();
         let (root, store) = (Root::new(), Store::open(&store).await.unwrap());
         let clients = local_clients(&root, &store, &profiles);

@@ -1,7 +1,7 @@
 //! What the fuzzers found worth keeping, played again without them: every input keeps the promises that the fuzz
 //! targets check.
 
-#[allow(dead_code, reason = "what only the fuzzers use is not used here")]
+#[allow(dead_code, unused_imports, reason = "what only the fuzzers use is not used here")]
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 

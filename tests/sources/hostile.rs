@@ -16,26 +16,26 @@ use super::Collected;
 
 /// What a request asked: its first line, then its headers in lower case, and the body.
 #[derive(Debug, Clone)]
-struct Request {
-    line: String,
-    headers: Vec<String>,
-    body: String,
+pub struct Request {
+    pub line: String,
+    pub headers: Vec<String>,
+    pub body: String,
 }
 
 impl Request {
-    fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.line.split(' ').nth(1).expect("a request line has a target")
     }
 }
 
 /// A source that answers with raw bytes; each connection is closed after one answer.
-struct Raw {
+pub struct Raw {
     port: u16,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Raw {
-    fn start(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -49,11 +49,11 @@ impl Raw {
         Self { port, seen }
     }
 
-    fn base(&self) -> String {
+    pub fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn seen(&self) -> Vec<Request> {
+    pub fn seen(&self) -> Vec<Request> {
         self.seen.lock().expect("no thread died with it").clone()
     }
 }
@@ -79,11 +79,11 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &dyn Fn(&Requ
     let _ = std::io::copy(&mut reader, &mut std::io::sink());
 }
 
-fn ok(body: &str) -> Vec<u8> {
+pub fn ok(body: &str) -> Vec<u8> {
     with_head("200 OK", "", body.as_bytes())
 }
 
-fn with_head(status: &str, head: &str, body: &[u8]) -> Vec<u8> {
+pub fn with_head(status: &str, head: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes =
         format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{head}\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
@@ -95,7 +95,7 @@ async fn run_lines(base: &str, source: &str, rest: &str) -> (RunOutcome, Vec<Str
     run_with(settings, source, rest).await
 }
 
-fn quick() -> FetchSettings {
+pub fn quick() -> FetchSettings {
     FetchSettings {
         allow_private: vec![Network::parse("127.0.0.1").expect("an address")],
         retry_base: Duration::from_millis(1),

@@ -8,6 +8,8 @@ mod corpus;
 mod faults;
 mod hostile;
 mod server;
+mod sign_in;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -8,20 +8,36 @@ use chartly::protocol::registry::PutMode;
 use chartly::store::{SavedDrone, Store, StoreError};
 use serde_json::json;
 
+use crate::engines::{Bed, Engine, on_both_engines};
 use crate::support::*;
+
+on_both_engines! {
+    a_batch_is_stored_once_however_often_it_comes,
+    without_seq_the_content_stands_for_it,
+    contradictions_are_refused_and_change_nothing,
+    results_list_what_a_run_saw_also_when_nothing_was_new,
+    records_are_shown_whole_and_filtered_exactly,
+    a_run_follows_its_reports,
+    runs_are_listed_newest_first_and_filtered,
+    every_version_of_a_profile_is_kept,
+    pausing_survives_versions_and_deleting_hides,
+    drones_and_run_requests_survive_a_restart,
+    reports_are_kept_up_to_their_bound,
+    tenants_see_nothing_of_each_other,
+    a_foreign_cursor_and_a_large_limit_are_refused,
+}
 
 #[tokio::test]
 async fn the_engine_is_recent_enough() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::new(Engine::Sqlite).await;
     let version = fixture.store.engine_version().await.unwrap();
     let numbers: Vec<u32> =
         version.trim_start_matches("SQLite ").split('.').map(|part| part.parse().unwrap()).collect();
     assert!(numbers >= vec![3, 51, 3], "{version} can corrupt its write-ahead log");
 }
 
-#[tokio::test]
-async fn a_batch_is_stored_once_however_often_it_comes() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn a_batch_is_stored_once_however_often_it_comes(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let records = [record(1, 10), record(2, 20), record(1, 10)];
     let first = store(&tenant, "p", "r1", 0, &records).await;
@@ -35,9 +51,8 @@ async fn a_batch_is_stored_once_however_often_it_comes() {
     assert_eq!((run.batches, run.inserted, run.known), (1, 2, 1));
 }
 
-#[tokio::test]
-async fn without_seq_the_content_stands_for_it() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn without_seq_the_content_stands_for_it(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let post = |records: Vec<serde_json::Value>| tenant.store_batch(batch("p", "r", &records, json!({})), 5);
     assert!(!post(vec![record(1, 1)]).await.unwrap().replayed);
@@ -46,9 +61,8 @@ async fn without_seq_the_content_stands_for_it() {
     assert_eq!(tenant.run(&run_id("r")).await.unwrap().batches, 2);
 }
 
-#[tokio::test]
-async fn contradictions_are_refused_and_change_nothing() {
-    let fixture = Fixture::with_profiles(&["p", "q"]).await;
+async fn contradictions_are_refused_and_change_nothing(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p", "q"]).await;
     let tenant = fixture.tenant();
     store(&tenant, "p", "r", 0, &[record(1, 1)]).await;
     let before = tenant.summary().await.unwrap();
@@ -62,9 +76,8 @@ async fn contradictions_are_refused_and_change_nothing() {
     assert_eq!(tenant.summary().await.unwrap(), before);
 }
 
-#[tokio::test]
-async fn results_list_what_a_run_saw_also_when_nothing_was_new() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn results_list_what_a_run_saw_also_when_nothing_was_new(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let records: Vec<_> = (0..25).map(|n| record(n, n)).collect();
     store(&tenant, "p", "r1", 0, &records).await;
@@ -85,9 +98,8 @@ async fn results_list_what_a_run_saw_also_when_nothing_was_new() {
     assert_eq!((summary.records, summary.results, summary.runs), (25, 50, 2));
 }
 
-#[tokio::test]
-async fn records_are_shown_whole_and_filtered_exactly() {
-    let fixture = Fixture::with_profiles(&["p", "q"]).await;
+async fn records_are_shown_whole_and_filtered_exactly(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p", "q"]).await;
     let tenant = fixture.tenant();
     let records: Vec<_> = (0..30).map(|n| record(n % 3, n)).collect();
     store(&tenant, "p", "r1", 0, &records).await;
@@ -114,9 +126,8 @@ async fn records_are_shown_whole_and_filtered_exactly() {
     assert_eq!(scanned(&tenant, "p").await[0], content);
 }
 
-#[tokio::test]
-async fn a_run_follows_its_reports() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn a_run_follows_its_reports(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let digest = version("p", 1).digest.to_string();
     let report = |state: &str, requests: u64| json!({"state": state, "started_ms": 50, "requests": requests, "profile_digest": digest});
@@ -139,9 +150,8 @@ async fn a_run_follows_its_reports() {
     assert!(matches!(tenant.run(&run_id("x")).await, Err(StoreError::UnknownRun(_))));
 }
 
-#[tokio::test]
-async fn runs_are_listed_newest_first_and_filtered() {
-    let fixture = Fixture::with_profiles(&["p", "q"]).await;
+async fn runs_are_listed_newest_first_and_filtered(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p", "q"]).await;
     let tenant = fixture.tenant();
     for number in 0..10 {
         let state = if number % 5 == 0 { "failed" } else { "unchanged" };
@@ -167,9 +177,8 @@ async fn runs_are_listed_newest_first_and_filtered() {
     assert_eq!(list(of_q, 2).await, ["r9", "r7", "r5", "r3", "r1"]);
 }
 
-#[tokio::test]
-async fn every_version_of_a_profile_is_kept() {
-    let fixture = Fixture::new().await;
+async fn every_version_of_a_profile_is_kept(engine: Engine) {
+    let fixture = Fixture::new(engine).await;
     let tenant = fixture.tenant();
     let replace =
         |number, if_match| tenant.put_profile(version("p", number), PutMode::Replace, if_match, i64::from(number));
@@ -197,9 +206,8 @@ async fn every_version_of_a_profile_is_kept() {
     assert!(matches!(create, Err(StoreError::ProfileExists(_))));
 }
 
-#[tokio::test]
-async fn pausing_survives_versions_and_deleting_hides() {
-    let fixture = Fixture::with_profiles(&["a", "b", "c"]).await;
+async fn pausing_survives_versions_and_deleting_hides(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["a", "b", "c"]).await;
     let tenant = fixture.tenant();
     let enabled = async || {
         let profiles = tenant.enabled_profiles().await.unwrap();
@@ -229,9 +237,8 @@ async fn pausing_survives_versions_and_deleting_hides() {
     assert_eq!((rest.items[0].id.as_str(), rest.next), ("c", None));
 }
 
-#[tokio::test]
-async fn drones_and_run_requests_survive_a_restart() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn drones_and_run_requests_survive_a_restart(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let id = DroneId::parse("edge-1").unwrap();
     let drone = SavedDrone {
@@ -264,10 +271,9 @@ async fn drones_and_run_requests_survive_a_restart() {
     assert!(third > second, "ids are never used twice");
 }
 
-#[tokio::test]
-async fn reports_are_kept_up_to_their_bound() {
-    let folder = tempfile::tempdir().unwrap();
-    let bounded = chartly::store::StoreSettings { max_reports: 3, ..settings(folder.path()) };
+async fn reports_are_kept_up_to_their_bound(engine: Engine) {
+    let bed = Bed::new(engine).await;
+    let bounded = chartly::store::StoreSettings { max_reports: 3, ..bed.settings() };
     let store = Store::open(&bounded).await.unwrap();
     let tenant = store.tenant(&TenantId::default());
     let spec = json!({"join": ["dims.a"], "inputs": [], "output": {"type": "table"}}).to_string();
@@ -284,9 +290,8 @@ async fn reports_are_kept_up_to_their_bound() {
     assert!(matches!(tenant.report("rep0").await, Err(StoreError::UnknownReport(_))));
 }
 
-#[tokio::test]
-async fn tenants_see_nothing_of_each_other() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn tenants_see_nothing_of_each_other(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let one = fixture.tenant();
     let two = fixture.store.tenant(&TenantId::parse("acme").unwrap());
     assert!(two.enabled_profiles().await.unwrap().is_empty());
@@ -305,9 +310,8 @@ async fn tenants_see_nothing_of_each_other() {
     assert_eq!(two.runs(&RunFilter::default(), &PageRequest::default()).await.unwrap().items.len(), 1);
 }
 
-#[tokio::test]
-async fn a_foreign_cursor_and_a_large_limit_are_refused() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn a_foreign_cursor_and_a_large_limit_are_refused(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let cursor = page(10, Some("1; drop table records".into()));
     assert!(matches!(tenant.records(&RecordFilter::default(), &cursor).await, Err(StoreError::Page(_))));

@@ -11,7 +11,17 @@ use chartly::runtime::{Breakpoints, Policy};
 use chartly::store::{Store, StoreError, StoreSettings};
 use serde_json::json;
 
+use crate::engines::{Bed, Engine, on_both_engines};
 use crate::support::*;
+
+on_both_engines! {
+    load_beyond_the_queue_is_refused_at_once_and_the_rest_is_stored,
+    the_queue_is_bounded_in_bytes_too,
+    closing_answers_what_was_accepted_and_takes_nothing_new,
+    a_writer_that_keeps_crashing_gives_up_aloud,
+    one_poisoned_write_spoils_no_other_of_its_group,
+    two_processes_may_open_and_write_the_same_store,
+}
 
 async fn refused(folder: &Path) -> StoreError {
     let file = folder.join("results.db");
@@ -23,14 +33,14 @@ async fn refused(folder: &Path) -> StoreError {
 
 /// A folder with a closed store of 3,000 records.
 async fn filled() -> tempfile::TempDir {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     for seq in 0..3 {
         let records: Vec<_> = (0..1_000).map(|n| record(n % 50, u64::from(seq) * 1_000 + n)).collect();
         store(&tenant, "p", "r", seq, &records).await;
     }
     fixture.close().await;
-    fixture.folder
+    fixture.bed.folder
 }
 
 #[tokio::test]
@@ -96,10 +106,9 @@ async fn change(file: &Path, sql: &'static str) {
     db.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn load_beyond_the_queue_is_refused_at_once_and_the_rest_is_stored() {
-    let folder = tempfile::tempdir().unwrap();
-    let narrow = StoreSettings { queue_batches: 8, ..settings(folder.path()) };
+async fn load_beyond_the_queue_is_refused_at_once_and_the_rest_is_stored(engine: Engine) {
+    let bed = Bed::new(engine).await;
+    let narrow = StoreSettings { queue_batches: 8, ..bed.settings() };
     let store = Store::open(&narrow).await.unwrap();
     let tenant = store.tenant(&TenantId::default());
     put(&tenant, "p", 1).await;
@@ -116,10 +125,9 @@ async fn load_beyond_the_queue_is_refused_at_once_and_the_rest_is_stored() {
     assert_eq!(tenant.summary().await.unwrap().records as usize, stored);
 }
 
-#[tokio::test]
-async fn the_queue_is_bounded_in_bytes_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let narrow = StoreSettings { queue_bytes: 10_000, ..settings(folder.path()) };
+async fn the_queue_is_bounded_in_bytes_too(engine: Engine) {
+    let bed = Bed::new(engine).await;
+    let narrow = StoreSettings { queue_bytes: 10_000, ..bed.settings() };
     let store = Store::open(&narrow).await.unwrap();
     let tenant = store.tenant(&TenantId::default());
     put(&tenant, "p", 1).await;
@@ -130,9 +138,8 @@ async fn the_queue_is_bounded_in_bytes_too() {
     assert!(outcomes.iter().any(Result::is_ok));
 }
 
-#[tokio::test]
-async fn closing_answers_what_was_accepted_and_takes_nothing_new() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+async fn closing_answers_what_was_accepted_and_takes_nothing_new(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let send = |n: u64| tenant.store_batch(batch("p", &format!("r{n}"), &[record(1, n)], json!({})), 1);
     let sending = futures_util::future::join_all((0..100).map(send));
@@ -142,16 +149,15 @@ async fn closing_answers_what_was_accepted_and_takes_nothing_new() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(StoreError::Closed))));
     assert!(matches!(send(999).await, Err(StoreError::Closed)));
     assert!(!fixture.store.vitals().writable);
-    assert_eq!(std::fs::metadata(fixture.folder.path().join("results.db-wal")).map_or(0, |log| log.len()), 0);
+    assert_eq!(std::fs::metadata(fixture.bed.folder.path().join("results.db-wal")).map_or(0, |log| log.len()), 0);
     let fixture = fixture.reopened().await;
     assert_eq!(fixture.tenant().summary().await.unwrap().records as usize, stored);
 }
 
-#[tokio::test]
-async fn a_writer_that_keeps_crashing_gives_up_aloud() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_writer_that_keeps_crashing_gives_up_aloud(engine: Engine) {
+    let bed = Bed::new(engine).await;
     let policy = Policy { min_backoff: Duration::from_millis(1), max_crashes: 2, ..Policy::default() };
-    let settings = StoreSettings { policy, breakpoints: Breakpoints::armable(), ..settings(folder.path()) };
+    let settings = StoreSettings { policy, breakpoints: Breakpoints::armable(), ..bed.settings() };
     let store = Store::open(&settings).await.unwrap();
     let tenant = store.tenant(&TenantId::default());
     put(&tenant, "p", 1).await;
@@ -167,10 +173,9 @@ async fn a_writer_that_keeps_crashing_gives_up_aloud() {
     assert_eq!(tenant.summary().await.unwrap().records, 0, "reads go on");
 }
 
-#[tokio::test]
-async fn one_poisoned_write_spoils_no_other_of_its_group() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = StoreSettings { breakpoints: Breakpoints::armable(), ..settings(folder.path()) };
+async fn one_poisoned_write_spoils_no_other_of_its_group(engine: Engine) {
+    let bed = Bed::new(engine).await;
+    let settings = StoreSettings { breakpoints: Breakpoints::armable(), ..bed.settings() };
     let store = Store::open(&settings).await.unwrap();
     let tenant = store.tenant(&TenantId::default());
     put(&tenant, "p", 1).await;
@@ -184,10 +189,9 @@ async fn one_poisoned_write_spoils_no_other_of_its_group() {
     assert!(store.vitals().writable);
 }
 
-#[tokio::test]
-async fn two_processes_may_open_and_write_the_same_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = settings(folder.path());
+async fn two_processes_may_open_and_write_the_same_store(engine: Engine) {
+    let bed = Bed::new(engine).await;
+    let settings = bed.settings();
     let (one, two) = futures_util::future::join(Store::open(&settings), Store::open(&settings)).await;
     let (one, two) = (one.unwrap().tenant(&TenantId::default()), two.unwrap().tenant(&TenantId::default()));
     put(&one, "p", 1).await;

@@ -12,8 +12,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 
+use crate::engines::{Bed, Engine, is_here};
 use crate::model::{Answer, Model, ModelBatch};
-use crate::support::{all_records, all_results, batch, of_profile, of_run, put, record, run_id, settings};
+use crate::support::{all_records, all_results, batch, of_profile, of_run, put, record, run_id};
 
 const PROFILES: [&str; 2] = ["p0", "p1"];
 
@@ -81,20 +82,20 @@ struct Play {
     tenant: TenantStore,
     model: Model,
     sent: Vec<ModelBatch>,
-    _folder: tempfile::TempDir,
+    _bed: Bed,
 }
 
 impl Play {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    async fn new(engine: Engine) -> Self {
+        let bed = Bed::new(engine).await;
         let quick = Policy { min_backoff: std::time::Duration::ZERO, max_crashes: 1_000, ..Policy::default() };
-        let settings = StoreSettings { breakpoints: Breakpoints::armable(), policy: quick, ..settings(folder.path()) };
+        let settings = StoreSettings { breakpoints: Breakpoints::armable(), policy: quick, ..bed.settings() };
         let store = Store::open(&settings).await.unwrap();
         let tenant = store.tenant(&TenantId::default());
         for profile in PROFILES {
             put(&tenant, profile, 1).await;
         }
-        Self { settings, store, tenant, model: Model::default(), sent: Vec::new(), _folder: folder }
+        Self { settings, store, tenant, model: Model::default(), sent: Vec::new(), _bed: bed }
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
@@ -182,20 +183,39 @@ fn values_of(rows: &[Value]) -> Vec<u64> {
     rows.iter().map(|row| row["measures"]["value"].as_u64().unwrap()).collect()
 }
 
+fn steps_of_a_history() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(steps(), 1..40)
+}
+
+fn play(engine: Engine, history: &[Step]) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut play = Play::new(engine).await;
+        for step in history {
+            play.step(step).await?;
+        }
+        play.compare().await?;
+        play.crash().await;
+        play.compare().await
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_gives_what_the_model_gives(history in prop::collection::vec(steps(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut play = Play::new().await;
-            for step in &history {
-                play.step(step).await?;
-            }
-            play.compare().await?;
-            play.crash().await;
-            play.compare().await
-        })?;
+    fn any_history_gives_what_the_model_gives(history in steps_of_a_history()) {
+        play(Engine::Sqlite, &history)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_on_postgres_gives_what_the_model_gives(history in steps_of_a_history()) {
+        if is_here("any_history_on_postgres_gives_what_the_model_gives") {
+            play(Engine::Postgres, &history)?;
+        }
     }
 }

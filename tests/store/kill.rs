@@ -10,6 +10,7 @@ use chartly::domain::ids::TenantId;
 use chartly::store::Store;
 use serde_json::{Value, json};
 
+use crate::engines::{Bed, Engine};
 use crate::support::*;
 
 const ROUNDS: u64 = 25;
@@ -87,9 +88,9 @@ fn run_and_kill(folder: &std::path::Path, round: u64) -> Vec<u64> {
 
 #[tokio::test]
 async fn everything_acknowledged_survives_a_kill() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     fixture.close().await;
-    let Fixture { store, folder } = fixture;
+    let Fixture { store, bed: Bed { folder, .. } } = fixture;
     drop(store);
     let mut expected = BTreeSet::new();
     for round in 0..ROUNDS {

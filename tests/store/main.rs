@@ -3,12 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
+#[path = "../support/mod.rs"]
+mod common;
+
 mod contract;
+mod engines;
 mod faults;
 mod histories;
 mod kill;
 mod model;
 mod quarantine;
+mod server;
 mod size;
 mod support;
 mod versions;

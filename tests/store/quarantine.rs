@@ -1,5 +1,5 @@
-//! Runs that are judged by their shape: what is told of them, records that wait, and that nothing of them is lost or
-//! doubled, whatever is sent again and wherever the process ends.
+//! Runs that are judged by their shape, on SQLite: what is told of them, records that wait, and that nothing of them is
+//! lost or doubled, whatever is sent again and wherever the process ends. PostgreSQL refuses to hold records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,12 @@ use chartly::domain::ids::TenantId;
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{Receipt, RunFilter};
 use chartly::protocol::fault::{Code, Fault};
+use chartly::protocol::paging::PageRequest;
 use chartly::store::{Store, StoreSettings, TenantStore};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::engines::{Engine, is_here};
 use crate::support::*;
 
 /// The report of a run of `rows` rows whose field `measures.value` is there or not.
@@ -50,7 +52,7 @@ async fn count(tenant: &TenantStore) -> usize {
 
 #[tokio::test]
 async fn a_run_that_drifts_is_marked_once_and_kept() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     assert_eq!(run(&tenant, "keep", 1, true).await.drift, None);
     let told = run(&tenant, "keep", 2, false).await.drift.unwrap();
@@ -70,7 +72,7 @@ async fn a_run_that_drifts_is_marked_once_and_kept() {
 
 #[tokio::test]
 async fn a_new_version_of_the_profile_is_not_compared_with_the_old_one() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     let of_version = |version: &str| json!({"profile_digest": version});
     let first = json!({"run": report("keep", 20, true, &of_version("sha256:one"))});
@@ -83,7 +85,7 @@ async fn a_new_version_of_the_profile_is_not_compared_with_the_old_one() {
 
 #[tokio::test]
 async fn records_of_a_judged_run_show_when_it_has_ended_well() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     let first = send(&tenant, "r1", 0, &rows_of(1, 10), &json!({"hold": true})).await;
     assert_eq!((first.held, first.inserted, count(&tenant).await), (10, 0, 0));
@@ -105,7 +107,7 @@ async fn records_of_a_judged_run_show_when_it_has_ended_well() {
 
 #[tokio::test]
 async fn a_run_that_fails_for_its_drift_leaves_nothing_and_says_why() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     run(&tenant, "fail", 1, true).await;
     for number in [2, 3] {
@@ -127,7 +129,7 @@ async fn a_run_that_fails_for_its_drift_leaves_nothing_and_says_why() {
 
 #[tokio::test]
 async fn a_run_in_quarantine_is_released_once_and_becomes_what_is_usual() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     run(&tenant, "quarantine", 1, true).await;
     let told = run(&tenant, "quarantine", 2, false).await.drift.unwrap();
@@ -155,7 +157,7 @@ async fn a_run_in_quarantine_is_released_once_and_becomes_what_is_usual() {
 
 #[tokio::test]
 async fn a_run_in_quarantine_is_discarded_for_good() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     run(&tenant, "quarantine", 1, true).await;
     run(&tenant, "quarantine", 2, false).await;
@@ -211,7 +213,7 @@ async fn what_is_held_is_bounded_and_the_oldest_goes_with_a_word() {
 
 #[tokio::test]
 async fn rejected_rows_are_kept_with_their_run_and_paged() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     let rows: Vec<Value> = (0..30).map(|n| json!({"reason": "no key", "excerpt": format!("row {n}")})).collect();
     let rejects = json!({"counts": [{"reason": "no key", "rows": 1_000}], "rows": rows});
@@ -233,7 +235,7 @@ async fn rejected_rows_are_kept_with_their_run_and_paged() {
 
 #[tokio::test]
 async fn the_rejects_of_the_oldest_runs_go_first() {
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     for number in 0..105 {
         let bad: Vec<Value> = (0..100).map(|n| json!(n)).collect();
@@ -289,7 +291,7 @@ proptest! {
     fn records_show_once_or_not_at_all(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut fixture = Fixture::with_profiles(&["p"]).await;
+            let mut fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
             let mut models: BTreeMap<u64, Model> = BTreeMap::new();
             send(&fixture.tenant(), "r0", 0, &[], &json!({"run": report("quarantine", 20, true, &json!({}))})).await;
             for step in steps {
@@ -346,4 +348,29 @@ async fn play(fixture: Fixture, models: &mut BTreeMap<u64, Model>, step: Step) -
         Step::Reopen => return fixture.reopened().await,
     }
     fixture
+}
+
+#[tokio::test]
+async fn postgres_refuses_to_hold_records_and_to_tell_what_it_does_not_keep() {
+    if !is_here("postgres_refuses_to_hold_records_and_to_tell_what_it_does_not_keep") {
+        return;
+    }
+    let fixture = Fixture::with_profiles(Engine::Postgres, &["p"]).await;
+    let tenant = fixture.tenant();
+    let held = batch("p", "r1", &rows_of(1, 10), json!({"seq": 0, "hold": true}));
+    let refused = Fault::from(tenant.store_batch(held, 1_000).await.unwrap_err());
+    assert_eq!((refused.code, refused.places[0].at.as_str()), (Code::InvalidRequest, "hold"));
+    assert_eq!(count(&tenant).await, 0);
+
+    assert_eq!(run(&tenant, "keep", 2, true).await.drift, None);
+    assert_eq!(run(&tenant, "keep", 3, false).await.drift, None);
+    assert_eq!(count(&tenant).await, 40);
+    let id = run_id("r3");
+    let rejects = Fault::from(tenant.rejects(&id, &PageRequest::default()).await.unwrap_err());
+    assert_eq!(rejects.code, Code::InvalidRequest);
+    let settled = Fault::from(tenant.settle_run(&id, true, 2_000).await.unwrap_err());
+    assert_eq!(settled.code, Code::NotQuarantined);
+    let waiting = RunFilter { quarantine: Some(Fate::Waiting), ..RunFilter::default() };
+    let listed = Fault::from(tenant.runs(&waiting, &PageRequest::default()).await.unwrap_err());
+    assert_eq!(listed.code, Code::InvalidRequest);
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use chartly::protocol::batch::Batch;
 
+use crate::engines::Engine;
 use crate::support::*;
 
 /// The record that the limits were measured with: 224 bytes of canonical JSON.
@@ -40,7 +41,7 @@ async fn a_record_costs_little_more_than_itself() {
     const RECORDS: u64 = 200_000;
     let names: Vec<String> = (0..10).map(|n| format!("profile-{n}")).collect();
     let ids: Vec<&str> = names.iter().map(String::as_str).collect();
-    let fixture = Fixture::with_profiles(&ids).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &ids).await;
     let tenant = fixture.tenant();
     let mut text_bytes = 0;
     for number in 0..RECORDS / 1_000 {
@@ -51,7 +52,7 @@ async fn a_record_costs_little_more_than_itself() {
     }
     fixture.close().await;
     let mean = text_bytes as f64 / RECORDS as f64;
-    let cost = bytes_on_disk(fixture.folder.path()) as f64 / RECORDS as f64;
+    let cost = bytes_on_disk(fixture.bed.folder.path()) as f64 / RECORDS as f64;
     println!("{cost:.1} bytes on disk for a record of {mean:.1}");
     assert!((220.0..228.0).contains(&mean), "the record measured has {mean} bytes");
     assert!(cost <= 330.0, "{cost:.1} bytes on disk for a record of {mean:.1}");
@@ -60,7 +61,7 @@ async fn a_record_costs_little_more_than_itself() {
 #[tokio::test]
 async fn a_source_that_never_changes_hardly_grows_the_file() {
     const POLLS: u32 = 1_000;
-    let fixture = Fixture::with_profiles(&["p"]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
     let poll = |number: u32| {
         let mut batch = post("p", "x", 0, 0..5_000);
@@ -70,7 +71,7 @@ async fn a_source_that_never_changes_hardly_grows_the_file() {
     };
     assert_eq!(poll(0).await.inserted, 5_000);
     let fixture = closed_and_reopened(fixture).await;
-    let one_copy = bytes_on_disk(fixture.folder.path());
+    let one_copy = bytes_on_disk(fixture.bed.folder.path());
     let tenant = fixture.tenant();
     let again = post("p", "x", 0, 0..5_000);
     for number in 1..=POLLS {
@@ -82,7 +83,7 @@ async fn a_source_that_never_changes_hardly_grows_the_file() {
     let summary = tenant.summary().await.unwrap();
     assert_eq!((summary.records, summary.results), (5_000, 5_000 * u64::from(POLLS + 1)));
     fixture.close().await;
-    let growth = bytes_on_disk(fixture.folder.path()) - one_copy;
+    let growth = bytes_on_disk(fixture.bed.folder.path()) - one_copy;
     let copies = one_copy * u64::from(POLLS);
     println!("{} bytes for a poll that saw nothing new", growth / u64::from(POLLS));
     assert!(growth * 100 < copies, "{growth} bytes for {POLLS} polls; copies would take {copies}");

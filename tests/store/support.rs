@@ -13,21 +13,23 @@ use chartly::protocol::registry::{Origin, PutMode};
 use chartly::store::{NewVersion, Store, StoreSettings, TenantStore};
 use serde_json::{Value, json};
 
-/// A store in a folder of its own, gone with the value.
+use crate::engines::{Bed, Engine};
+
+/// A store of its own, gone with the value.
 pub(crate) struct Fixture {
     pub(crate) store: Store,
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) bed: Bed,
 }
 
 impl Fixture {
-    pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&settings(folder.path())).await.unwrap();
-        Self { store, folder }
+    pub(crate) async fn new(engine: Engine) -> Self {
+        let bed = Bed::new(engine).await;
+        let store = Store::open(&bed.settings()).await.unwrap();
+        Self { store, bed }
     }
 
-    pub(crate) async fn with_profiles(ids: &[&str]) -> Self {
-        let fixture = Self::new().await;
+    pub(crate) async fn with_profiles(engine: Engine, ids: &[&str]) -> Self {
+        let fixture = Self::new(engine).await;
         for id in ids {
             put(&fixture.tenant(), id, 1).await;
         }
@@ -38,12 +40,12 @@ impl Fixture {
         self.store.tenant(&TenantId::default())
     }
 
-    /// Drops the store without closing it and opens the file again.
+    /// Drops the store without closing it and opens it again.
     pub(crate) async fn reopened(self) -> Self {
-        let Self { store, folder } = self;
+        let Self { store, bed } = self;
         drop(store);
-        let store = Store::open(&settings(folder.path())).await.unwrap();
-        Self { store, folder }
+        let store = Store::open(&bed.settings()).await.unwrap();
+        Self { store, bed }
     }
 
     pub(crate) async fn close(&self) {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 
+use crate::engines::Engine;
 use crate::support::{Fixture, all_records, batch, of_profile, page, profile_id, record, scanned, values, version};
 
 const PROFILE: &str = "rates";
@@ -24,7 +25,7 @@ async fn put(tenant: &TenantStore, number: u32, key: &[&str]) {
 }
 
 async fn fixture() -> (Fixture, TenantStore) {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::new(Engine::Sqlite).await;
     let tenant = fixture.tenant();
     put(&tenant, 1, &["dims.geo.state"]).await;
     (fixture, tenant)
@@ -109,7 +110,7 @@ async fn a_run_that_arrives_late_takes_its_place_in_the_past() {
 
 #[tokio::test]
 async fn without_a_key_every_record_stands() {
-    let fixture = Fixture::with_profiles(&[PROFILE]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &[PROFILE]).await;
     let tenant = fixture.tenant();
     run(&tenant, 10, &[(1, 5)]).await;
     assert_eq!(run(&tenant, 20, &[(1, 7)]).await.revised, 0);
@@ -135,7 +136,7 @@ async fn a_history_wants_all_dims_of_the_key_and_no_other() {
 
 #[tokio::test]
 async fn another_key_links_what_is_stored_anew() {
-    let fixture = Fixture::with_profiles(&[PROFILE]).await;
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &[PROFILE]).await;
     let tenant = fixture.tenant();
     run(&tenant, 10, &[(1, 5), (2, 6)]).await;
     run(&tenant, 20, &[(1, 7)]).await;

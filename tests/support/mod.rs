@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod postgres;
 pub mod source;
 
 use std::io::{BufRead, BufReader, Write};

@@ -50,6 +50,10 @@ fn run(args: &[String], port: &str, env: &[(String, String)]) -> Process {
     Process::chartly(&all, &env)
 }
 
+fn store_at(url: Option<&str>) -> Vec<(String, String)> {
+    url.map(|url| ("CHARTLY__STORE__URL".to_owned(), url.to_owned())).into_iter().collect()
+}
+
 /// A whole system. Its gateway comes last.
 pub struct Layout {
     members: Vec<Member>,
@@ -61,11 +65,26 @@ impl Layout {
         Self { members: vec![Member::start(&Role::ALL, folder, Vec::new())] }
     }
 
+    /// One process whose store is elsewhere.
+    pub fn one_process_on(folder: &Path, store_url: &str) -> Self {
+        std::fs::create_dir_all(folder.join("profiles")).unwrap();
+        Self { members: vec![Member::start(&Role::ALL, folder, store_at(Some(store_url)))] }
+    }
+
     /// The four roles start at once on a folder without a store, then the gateway that knows their URLs.
     pub fn five_processes(folder: &Path) -> Self {
+        Self::five_on(folder, None)
+    }
+
+    /// The same, with the store elsewhere.
+    pub fn five_processes_on(folder: &Path, store_url: &str) -> Self {
+        Self::five_on(folder, Some(store_url))
+    }
+
+    fn five_on(folder: &Path, store_url: Option<&str>) -> Self {
         std::fs::create_dir_all(folder.join("profiles")).unwrap();
         let mut members: Vec<Member> = std::thread::scope(|scope| {
-            let start = |role| scope.spawn(move || Member::start(&[role], folder, Vec::new()));
+            let start = |role| scope.spawn(move || Member::start(&[role], folder, store_at(store_url)));
             let roles = [Role::Registry, Role::Aggregator, Role::Coordinator, Role::Reporter].map(start);
             roles.into_iter().map(|starting| starting.join().expect("it starts")).collect()
         });

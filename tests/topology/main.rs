@@ -10,6 +10,7 @@ mod events;
 mod hanging;
 mod layout;
 mod metrics;
+mod on_postgres;
 mod outage;
 mod same_answers;
 mod scenario;

@@ -34,7 +34,7 @@ struct Entry {
 pub(super) enum Ended {
     Well,
     Badly,
-    /// The source asked for a pause until then.
+    /// The source, or its quota, asks for a pause until then.
     NotBefore(i64),
 }
 
@@ -108,7 +108,8 @@ impl Schedule {
         let Some(entry) = self.entries.get_mut(id) else { return };
         let Some(started_ms) = entry.started_ms.take() else { return };
         self.running -= 1;
-        entry.failures = if how == Ended::Well { 0 } else { entry.failures.saturating_add(1) };
+        // A source that says when to come again needs no guesses.
+        entry.failures = if how == Ended::Badly { entry.failures.saturating_add(1) } else { 0 };
         entry.due_ms = if entry.requests.is_empty() { next_ms(entry, how, started_ms, now_ms, chance) } else { now_ms };
         self.waiting.insert((entry.due_ms, id.clone()));
     }

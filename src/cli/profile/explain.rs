@@ -34,9 +34,13 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn told(requests: &FirstRequests) -> String {
-    let FirstRequests { sets, windows, lists, shown } = requests;
+    let FirstRequests { sets, windows, sign_in, lists, shown } = requests;
     let all = sets * windows;
     let mut text = String::new();
+    if let Some(sign_in) = sign_in {
+        text.push_str("# Before it, where no token is held, it signs in\n");
+        text.push_str(&request(sign_in));
+    }
     if !lists.is_empty() {
         text.push_str("# A run first asks for the rows of first\n");
         text.extend(lists.iter().map(request));

@@ -22,9 +22,30 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A 200 without headers and body, for tests.
+    #[cfg(test)]
+    pub fn good(url: &str) -> Self {
+        Self {
+            status: 200,
+            body: Vec::new(),
+            content_type: None,
+            etag: None,
+            last_modified: None,
+            next_link: None,
+            retry_after: None,
+            headers: Vec::new(),
+            url: Url::parse(url).expect("a test has a good address"),
+        }
+    }
+
     /// The first characters of the body, for messages.
     pub fn excerpt(&self) -> String {
         excerpt(&self.body)
+    }
+
+    /// The first header of this name, which is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// How long the source wants to be left alone: seconds, or a date.
@@ -100,17 +121,7 @@ mod tests {
 
     #[test]
     fn pauses_are_seconds_or_dates() {
-        let mut answer = Answer {
-            status: 429,
-            body: Vec::new(),
-            content_type: None,
-            etag: None,
-            last_modified: None,
-            next_link: None,
-            retry_after: Some("7".into()),
-            headers: Vec::new(),
-            url: Url::parse("http://a/").unwrap(),
-        };
+        let mut answer = Answer { status: 429, retry_after: Some("7".into()), ..Answer::good("http://a/") };
         assert_eq!(answer.pause(0), Some(Duration::from_secs(7)));
         answer.retry_after = Some("Thu, 01 Jan 1970 00:01:00 GMT".into());
         assert_eq!(answer.pause(45_000), Some(Duration::from_secs(15)));

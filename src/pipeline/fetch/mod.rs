@@ -5,6 +5,7 @@ mod client;
 mod guard;
 mod inflate;
 mod journal;
+mod ledger;
 mod recorded;
 mod rewrite;
 mod settings;
@@ -26,11 +27,13 @@ pub use answer::{Answer, excerpt, now_ms};
 use inflate::{Inflate, InflateError};
 pub use journal::Asked;
 use journal::Journal;
+pub use ledger::{Ledger, Turn};
 pub use recorded::{Recording, RecordingError, SavedAnswer, SavedRequest};
 pub use settings::{FetchSettings, Network, NetworkError};
 
 use super::outcome::Validators;
 use super::request::{Outgoing, PlacedSecret, append_query, shown};
+use super::sign_in::Keyring;
 use crate::profiles::plan::{Method, SecretPlace};
 
 /// Redirects followed for one request.
@@ -41,6 +44,7 @@ pub struct Fetcher {
     settings: FetchSettings,
     way: Way,
     journal: Option<Journal>,
+    keyring: Keyring,
 }
 
 /// Where answers come from.
@@ -98,12 +102,13 @@ impl Fetcher {
     /// Must be made on the thread that uses it.
     pub fn new(settings: FetchSettings) -> Self {
         let client = client::client(&settings);
-        Self { settings, way: Way::Network(client), journal: None }
+        Self { settings, way: Way::Network(client), journal: None, keyring: Keyring::default() }
     }
 
     /// Plays saved answers and never touches the network.
     pub fn recorded(recording: Recording) -> Self {
-        Self { settings: recorded_settings(), way: Way::Recording(recording), journal: None }
+        let way = Way::Recording(recording);
+        Self { settings: recorded_settings(), way, journal: None, keyring: Keyring::default() }
     }
 
     /// Keeps what is asked, for [`Self::take_asked`].
@@ -115,6 +120,16 @@ impl Fetcher {
     /// The requests since the last call, the first 200 of them.
     pub fn take_asked(&self) -> Vec<Asked> {
         self.journal.as_ref().map(Journal::take).unwrap_or_default()
+    }
+
+    /// What is known of keys and tokens; it lives as long as this.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Answers are played, and nobody is there to sign in at.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self.way, Way::Recording(_))
     }
 
     pub fn settings(&self) -> &FetchSettings {
@@ -219,10 +234,11 @@ impl Fetcher {
         if from.scheme() == "https" && url.scheme() == "http" {
             return Err(refuse(&format!("from https to http ({})", shown(&url))));
         }
-        if let Some(secret) = &request.secret
-            && secret.home != url.origin()
-            && request.redact(url.as_str()) != url.as_str()
-        {
+        let leaves = url.origin() != request.url.origin();
+        if leaves && request.home_only {
+            return Err(refuse(&format!("the sign-in to another host ({})", shown(&url))));
+        }
+        if leaves && request.redact(url.as_str()) != url.as_str() {
             return Err(refuse(&format!("with the secret to another host ({})", shown(&url))));
         }
         Ok(url)
@@ -353,13 +369,14 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), FetchErr
     Ok((name, HeaderValue::from_str(value).map_err(|_| refuse())?))
 }
 
+/// A link of the source may hold the key of the request before; the present one takes its place.
 fn with_query_secret(url: &Url, secret: Option<&PlacedSecret>) -> Url {
     let Some(secret) = secret.filter(|secret| secret.place == SecretPlace::Query) else { return url.clone() };
     let mut url = url.clone();
-    let there = url.query_pairs().any(|(name, _)| name == secret.name);
-    if !there {
-        append_query(&mut url, &[(secret.name.clone(), secret.value.expose_secret().to_owned())]);
-    }
+    let is_own = |pair: &&str| url::form_urlencoded::parse(pair.as_bytes()).all(|(name, _)| name != secret.name);
+    let rest = url.query().map(|query| query.split('&').filter(is_own).collect::<Vec<_>>().join("&"));
+    url.set_query(rest.filter(|rest| !rest.is_empty()).as_deref());
+    append_query(&mut url, &[(secret.name.clone(), secret.value.expose_secret().to_owned())]);
     url
 }
 

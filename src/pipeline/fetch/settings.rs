@@ -1,9 +1,12 @@
 //! What an operator says about fetching.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+
+use super::ledger::Ledger;
 
 /// How a drone fetches.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct FetchSettings {
     pub max_run: Duration,
     /// Connections at the same time, all hosts together.
     pub max_connections: usize,
+    /// How often sources were asked; one for all runs.
+    pub ledger: Arc<Ledger>,
 }
 
 impl Default for FetchSettings {
@@ -38,6 +43,7 @@ impl Default for FetchSettings {
             max_pause: Duration::from_secs(60),
             max_run: Duration::from_secs(3600),
             max_connections: 16,
+            ledger: Arc::default(),
         }
     }
 }
@@ -46,13 +52,14 @@ impl FetchSettings {
     /// With what an operator writes: networks, and `host=URL` to send requests elsewhere.
     pub fn reaching(mut self, allow_private: &[String], rewrite: &[String]) -> Result<Self, String> {
         for text in allow_private {
-            self.allow_private.push(Network::parse(text).map_err(|error| format!("drone.allow_private: {error}"))?);
+            self.allow_private
+                .push(Network::parse(text).map_err(|error| format!("--allow-private (drone.allow_private): {error}"))?);
         }
         for text in rewrite {
             let rule = text.split_once('=').filter(|(host, base)| !host.is_empty() && base.starts_with("http"));
             let (host, base) = rule.ok_or_else(|| {
                 format!(
-                    "drone.rewrite: {text:?}; expected host=URL, such as api.example.org=http://127.0.0.1:8799/example"
+                    "--rewrite (drone.rewrite): {text:?}; expected host=URL, such as api.example.org=http://127.0.0.1:8799/example"
                 )
             })?;
             self.rewrite.push((host.to_owned(), base.to_owned()));

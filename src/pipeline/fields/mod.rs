@@ -1,11 +1,12 @@
 //! From a row's cells to a record in canonical form, written straight into the batch.
 
-pub mod condition;
+mod condition;
 mod number;
 mod steps;
 mod tally;
 mod value;
 
+pub use condition::{holds, meets, tells_something};
 #[cfg(test)]
 pub use number::read as read_number;
 pub use tally::{Drop, Tally};
@@ -64,7 +65,7 @@ impl Ranked {
 
 /// The condition that a row does not meet.
 pub fn unmet(mapping: &Mapping, cells: &[Cell<'_>]) -> Option<usize> {
-    let met = |rule: &Rule| rule.any.iter().any(|condition| condition::holds(condition, cells));
+    let met = |rule: &Rule| rule.any.iter().any(|condition| holds(condition, cells));
     mapping.conditions.iter().position(|rule| !met(rule))
 }
 

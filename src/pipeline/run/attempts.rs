@@ -25,28 +25,67 @@ impl Run<'_> {
         }
         let validators = self.usable_validators(&digest);
         let attempts = self.fetcher.settings().max_attempts.max(1);
-        let mut attempt = 1;
+        let (mut attempt, mut signings, mut refusal) = (1, 0, None);
         loop {
             self.check_time(Duration::ZERO)?;
-            let (reason, pause) = match self.attempt(request, validators.as_ref(), given, chain).await {
+            let trouble = match self.attempt(request, validators.as_ref(), given, chain).await {
                 Ok(page) => return Ok(page),
-                Err(Trouble::End(End::Failed { message, not_before_ms })) => {
-                    let message = self.in_words(request, &message, 1);
-                    return Err(End::Failed { message, not_before_ms });
+                Err(Trouble::Verdict(Verdict::Empty)) => return Ok(PageResult::default()),
+                Err(Trouble::Anew { reason }) if signings < self.most_signings() => {
+                    (signings, refusal) = (signings + 1, Some(reason));
+                    continue;
                 }
-                Err(Trouble::End(end)) => return Err(end),
-                Err(Trouble::Again { reason, pause }) => (reason, pause),
+                Err(trouble) => trouble,
             };
+            let (mut reason, pause) = self.worth_a_try(request, trouble, validators.as_ref())?;
+            if let Some(refusal) = refusal.take() {
+                reason = format!("{reason}; before it: {refusal}");
+            }
             let max_pause = self.fetcher.settings().max_pause;
             if attempt >= attempts || pause.is_some_and(|pause| pause > max_pause) {
-                let not_before_ms = pause.map(|pause| self.now_ms().saturating_add(millis(pause)));
-                return Err(End::Failed { message: self.in_words(request, &reason, attempt), not_before_ms });
+                return Err(self.failed(request, &reason, attempt, pause));
             }
             let pause = pause.unwrap_or_default() + self.backoff(attempt);
             self.check_time(pause)?;
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
+    }
+
+    /// The reason and the pause of what may be tried again; all else ends the run.
+    fn worth_a_try(
+        &mut self,
+        request: &Outgoing,
+        trouble: Trouble,
+        validators: Option<&Validators>,
+    ) -> Flow<(String, Option<Duration>)> {
+        match trouble {
+            Trouble::Again { reason, pause }
+            | Trouble::Verdict(Verdict::Again { reason, pause } | Verdict::RateLimited { reason, pause }) => {
+                Ok((reason, pause))
+            }
+            Trouble::Anew { reason } if self.has_turns() => Ok((reason, None)),
+            Trouble::Anew { reason } => {
+                Err(self.failed(request, &format!("{reason}; the sign-in was made anew before"), 1, None))
+            }
+            Trouble::Verdict(Verdict::Unchanged) => {
+                self.validators = validators.cloned();
+                Err(End::Unchanged)
+            }
+            Trouble::Verdict(Verdict::SignIn { reason }) => Err(self.failed(request, &reason, 1, None)),
+            Trouble::Verdict(Verdict::Failed { reason, pause }) => Err(self.failed(request, &reason, 1, pause)),
+            // An empty answer is a page.
+            Trouble::Verdict(Verdict::Empty) => Ok((String::new(), None)),
+            Trouble::End(End::Failed { message, not_before_ms }) => {
+                Err(End::Failed { message: self.in_words(request, &message, 1), not_before_ms })
+            }
+            Trouble::End(end) => Err(end),
+        }
+    }
+
+    fn failed(&self, request: &Outgoing, reason: &str, attempts: u32, pause: Option<Duration>) -> End {
+        let not_before_ms = pause.map(|pause| self.now_ms().saturating_add(millis(pause)));
+        End::Failed { message: self.in_words(request, reason, attempts), not_before_ms }
     }
 
     fn in_words(&self, request: &Outgoing, reason: &str, attempts: u32) -> String {
@@ -61,7 +100,7 @@ impl Run<'_> {
         bound.mul_f64(rand::rng().random::<f64>())
     }
 
-    fn check_time(&self, pause: Duration) -> Flow<()> {
+    pub(super) fn check_time(&self, pause: Duration) -> Flow<()> {
         let max_run = self.fetcher.settings().max_run;
         if self.began.elapsed() + pause > max_run {
             return Err(End::Limit(format!("the time of a run ({max_run:?})")));
@@ -87,23 +126,35 @@ impl Run<'_> {
         given: &Given,
         chain: &mut Chain,
     ) -> Result<PageResult, Trouble> {
+        let signed = self.sign(request).await?;
+        self.take_turn(&signed).await?;
+        match self.answered(&signed.request, validators, given, chain).await {
+            Err(Trouble::Verdict(verdict)) => Err(self.judged(&signed, verdict).await),
+            other => other,
+        }
+    }
+
+    /// What comes on a request that is signed.
+    async fn answered(
+        &mut self,
+        request: &Outgoing,
+        validators: Option<&Validators>,
+        given: &Given,
+        chain: &mut Chain,
+    ) -> Result<PageResult, Trouble> {
         let agent = self.plan.request.user_agent.as_deref();
         let timeout = self.limits.timeout;
         let fetched = self.fetcher.fetch(request, agent, validators, timeout, &mut self.traffic).await;
         let answer = fetched.map_err(|error| self.trouble(error))?;
-        match judge::judge(&answer, self.plan, validators.is_some(), self.now_ms()) {
-            Verdict::Good => {}
-            Verdict::Empty => {
-                return Ok(PageResult::default());
+        judge::judge(&answer, self.plan, validators.is_some(), self.now_ms())?;
+        let page = match self.map(&answer, request, given, chain).await {
+            Err(trouble @ Trouble::End(End::Failed { .. })) => {
+                // What has no rows may say why.
+                judge::judge_unread(&answer, self.plan, self.now_ms())?;
+                return Err(trouble);
             }
-            Verdict::Unchanged => {
-                self.validators = validators.cloned();
-                return Err(Trouble::End(End::Unchanged));
-            }
-            Verdict::Again { reason, pause } => return Err(Trouble::Again { reason, pause }),
-            Verdict::Failed(message) => return Err(Trouble::End(End::failed(message))),
-        }
-        let page = self.map(&answer, request, given, chain).await?;
+            other => other?,
+        };
         self.keep_validators(request, &answer, chain.asked.len() == 1 && self.is_last(&page));
         Ok(page)
     }
@@ -142,8 +193,23 @@ impl Run<'_> {
 
 /// What stopped one try.
 pub(super) enum Trouble {
-    Again { reason: String, pause: Option<Duration> },
+    Again {
+        reason: String,
+        pause: Option<Duration>,
+    },
+    /// Ask again at once, signed anew; not counted as a try.
+    Anew {
+        reason: String,
+    },
+    /// The answer does not count.
+    Verdict(Verdict),
     End(End),
+}
+
+impl From<Verdict> for Trouble {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(verdict)
+    }
 }
 
 impl From<PageError> for Trouble {

@@ -40,6 +40,7 @@ fn of_list(end: End) -> End {
     match end {
         End::Limit(limit) => End::Limit(format!("{limit}, while first was read")),
         End::Failed { message, not_before_ms } => End::Failed { message: format!("first: {message}"), not_before_ms },
+        quota @ End::Quota { .. } => quota,
         End::Unchanged => End::Unchanged,
     }
 }

@@ -9,6 +9,7 @@ use super::{End, Run};
 use crate::pipeline::decode::{self, Document};
 use crate::pipeline::fetch::{Answer, FetchError, excerpt};
 use crate::pipeline::json::sniff::{self, SniffError};
+use crate::pipeline::judge;
 use crate::pipeline::page::{self, Given, Page, PageError, PageResult};
 use crate::pipeline::request::Outgoing;
 use crate::profiles::plan::Mapping;
@@ -35,19 +36,24 @@ impl Run<'_> {
         };
         self.outbox.begin();
         let mapped = page::map_rows(&input, &mut self.outbox, left).await;
-        let fresh = xxhash_rust::xxh3::xxh3_128(&answer.body);
         let mut page = match mapped {
-            Ok(result) if result.rows == 0 || chain.bodies.insert(fresh) => result,
-            Ok(_) => {
-                self.outbox.forget();
-                let message = "the same answer came for two pages; paging does not move on";
-                return Err(Trouble::End(End::failed(message)));
-            }
+            Ok(result) => result,
             Err(error) => {
                 self.outbox.forget();
                 return Err(self.of_page(error));
             }
         };
+        if let Err(verdict) = judge::judge_told(answer, self.plan, &page.told, self.now_ms()) {
+            self.outbox.forget();
+            return Err(verdict.into());
+        }
+        if page.rows > 0 && !chain.bodies.insert(xxhash_rust::xxh3::xxh3_128(&answer.body)) {
+            self.outbox.forget();
+            let message = "the same answer came for two pages; paging does not move on";
+            return Err(Trouble::End(End::failed(message)));
+        }
+        let poll_ms = judge::next_poll_ms(answer, self.plan, &page.told, self.now_ms());
+        self.next_poll_ms = [self.next_poll_ms, poll_ms].into_iter().flatten().min();
         page.facts.link.clone_from(&answer.next_link);
         let (records, duplicates) = self.outbox.settle();
         self.records += records;

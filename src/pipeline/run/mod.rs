@@ -4,16 +4,20 @@ mod attempts;
 mod first;
 mod listing;
 mod mapping;
+mod politeness;
+mod signing;
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::cursor::{self, CursorMark};
 use super::fetch::{Fetcher, Traffic};
 use super::fields::Tally;
 use super::outbox::Outbox;
-use super::outcome::{RunInput, RunOutcome, Sink, Validators};
+use super::outcome::{Dropped, RunInput, RunOutcome, Sink, Validators};
+use super::request::{instant, redact};
 use super::window::Windows;
 use crate::domain::run::RunState;
 use crate::profiles::plan::{Limits, Mapping, MappingPlan, Plan, Scalar};
@@ -30,7 +34,7 @@ pub async fn run_within(fetcher: &Fetcher, input: RunInput<'_>, limits: Limits, 
     let mut run = Run::new(fetcher, &input, input.profile.plan(), limits);
     let end = match run.all(sink).await {
         Ok(()) => run.flush(sink).await.err(),
-        Err(end @ End::Limit(_)) => run.flush(sink).await.err().or(Some(end)),
+        Err(end @ (End::Limit(_) | End::Quota { .. })) => run.flush(sink).await.err().or(Some(end)),
         Err(End::Failed { message, not_before_ms }) => {
             // The pages before count.
             let _ = run.flush(sink).await;
@@ -47,6 +51,11 @@ enum End {
     Unchanged,
     /// A limit, in words.
     Limit(String),
+    /// The quota of the source is used up until then.
+    Quota {
+        requests: u64,
+        until_ms: i64,
+    },
     Failed {
         message: String,
         not_before_ms: Option<i64>,
@@ -81,6 +90,10 @@ struct Run<'r> {
     /// Where the cursor stands at the start, and the largest value seen.
     cursor_start: Option<i64>,
     cursor_seen: Option<i64>,
+    /// The earliest next poll that an answer names, Unix milliseconds.
+    next_poll_ms: Option<i64>,
+    /// Tokens and secrets that the run has used.
+    hidden: Vec<SecretString>,
 }
 
 impl<'r> Run<'r> {
@@ -109,6 +122,8 @@ impl<'r> Run<'r> {
             validators: None,
             cursor_start: plan.cursor.as_ref().and_then(|plan| cursor::start(plan, input.cursor.as_ref())),
             cursor_seen: None,
+            next_poll_ms: None,
+            hidden: Vec::new(),
         }
     }
 
@@ -172,28 +187,39 @@ impl<'r> Run<'r> {
 
     fn outcome(self, end: Option<End>) -> RunOutcome {
         let (state, error, not_before_ms) = match end {
-            None => (RunState::Succeeded, None, None),
-            Some(End::Unchanged) => (RunState::Unchanged, None, None),
+            None => (RunState::Succeeded, None, self.next_poll_ms),
+            Some(End::Unchanged) => (RunState::Unchanged, None, self.next_poll_ms),
             Some(End::Limit(limit)) => (RunState::Partial, Some(format!("stopped at the limit {limit}")), None),
+            Some(End::Quota { requests, until_ms }) => {
+                let until = instant(until_ms, None);
+                let error = format!("stopped at the quota of {requests} requests; it begins anew at {until}");
+                (RunState::Partial, Some(error), Some(until_ms))
+            }
             Some(End::Failed { message, not_before_ms }) => (RunState::Failed, Some(message), not_before_ms),
         };
         let whole = matches!(state, RunState::Succeeded | RunState::Unchanged);
         let cursor = self.cursor_mark(state == RunState::Succeeded);
+        let hidden = self.hidden;
+        let shown = |text: String| redact(hidden.iter(), &text);
+        let shown_all = |list: Vec<Dropped>| {
+            let one = |loss: Dropped| Dropped { example: loss.example.map(shown), reason: shown(loss.reason), ..loss };
+            list.into_iter().map(one).collect()
+        };
         let fields = self.mapping.as_ref().map_or(&[][..], |mapping| &mapping.record.fields);
         let shape = self.tally.shape(fields, self.rows);
         let (dropped, unread, notes, rejects) = self.tally.into_parts();
         RunOutcome {
             state,
-            error,
+            error: error.map(shown),
             requests: self.traffic.requests,
             bytes: self.traffic.bytes,
             rows: self.rows,
             duplicates: self.duplicates,
             records: self.records,
-            dropped,
-            unread,
-            notes,
-            rejects,
+            dropped: shown_all(dropped),
+            unread: shown_all(unread),
+            notes: shown_all(notes),
+            rejects: rejects.redacted(shown),
             shape,
             cursor,
             validators: self.validators.filter(|_| whole),

@@ -14,7 +14,9 @@ mod selectors;
 mod shapes;
 
 use super::decode::{self, Document};
+use super::fetch::Answer;
 use super::json::sniff;
+use super::judge::{self, Verdict};
 use super::outbox::Outbox;
 use super::outcome::Dropped;
 use super::page::{self, Given, PageError};
@@ -75,7 +77,21 @@ async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError>
         headers: &headers,
         cursor: profile.plan().cursor.as_ref(),
     };
-    let page = page::map_rows(&page, &mut outbox, u64::MAX).await?;
+    let head = Answer { body: answer.to_vec(), ..Answer::good("https://example.org/") };
+    let judged = |judged: Result<(), Verdict>| {
+        judged.map_err(|verdict| match verdict {
+            Verdict::Failed { reason, .. } => PageError::Failed(reason),
+            other => panic!("{other:?}"),
+        })
+    };
+    let page = match page::map_rows(&page, &mut outbox, u64::MAX).await {
+        Ok(page) => page,
+        Err(error) => {
+            judged(judge::judge_unread(&head, profile.plan(), 0))?;
+            return Err(error);
+        }
+    };
+    judged(judge::judge_told(&head, profile.plan(), &page.told, 0))?;
     let (count, duplicates) = outbox.settle();
     let mut tally = page.tally;
     tally.redact(|text| text.replace("s3cret", "[secret]"));

@@ -252,7 +252,7 @@ measures: {v: v}
     let failed = map(&profile, br#"{"status":"FAILED","message":["The key is wrong"],"data":{}}"#).unwrap_err();
     assert_eq!(failed, "the source reports a failure: \"[\\\"The key is wrong\\\"]\"");
     let silent = map(&profile, br#"{"status":"FAILED","data":[]}"#).unwrap_err();
-    assert_eq!(silent, "the answer does not meet success: $.status == 'OK'");
+    assert_eq!(silent, "the answer does not meet $.status == 'OK'");
 }
 
 #[test]

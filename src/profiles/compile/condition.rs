@@ -18,6 +18,11 @@ impl Parsed {
     pub fn with_slot(self, slot: Slot) -> Condition {
         Condition { slot, test: self.test, text: self.text }
     }
+
+    /// The test alone, for what has no slot.
+    pub fn into_test(self) -> Test {
+        self.test
+    }
 }
 
 /// Reads `path operator value`.
@@ -26,6 +31,16 @@ pub fn parse(text: &str) -> Result<Parsed, String> {
     let path = Path::parse(path).map_err(|error| format!("{path:?}: {error}"))?;
     let test = test(operator, value)?;
     Ok(Parsed { path, test, text: text.trim().to_owned() })
+}
+
+/// Reads a condition, or a path alone, which holds where there is something.
+pub fn parse_or_tells(text: &str) -> Result<Parsed, String> {
+    let trimmed = text.trim();
+    if path_end(trimmed) < trimmed.len() || trimmed.is_empty() {
+        return parse(text);
+    }
+    let path = Path::parse(trimmed).map_err(|error| format!("{trimmed:?}: {error}"))?;
+    Ok(Parsed { path, test: Test::Tells, text: trimmed.to_owned() })
 }
 
 /// Cuts at the first word outside of brackets and quotes that is an operator.

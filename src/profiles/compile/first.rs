@@ -77,6 +77,9 @@ fn as_profile(outer: &Source, first: &At<FirstDoc>, params: &[String]) -> Docume
         failure: doc.failure.clone(),
         message: doc.message.clone(),
         empty_on: doc.empty_on.clone(),
+        rate_reset: outer.rate_reset.clone(),
+        rate: outer.rate.clone(),
+        quota: outer.quota.clone(),
         user_agent: outer.user_agent.clone(),
         ..Source::default()
     };
@@ -131,7 +134,7 @@ fn signs_in(outer: &Source, doc: &FirstDoc, auth: &Auth) -> bool {
         let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
         Some(url[..end].to_ascii_lowercase())
     };
-    let in_body = matches!(auth, Auth::Secret(secret) if secret.place == Some(SecretPlace::Body));
+    let in_body = matches!(auth, Auth::By(way) if way.place == Some(SecretPlace::Body));
     let has_body = doc.body.as_ref().is_some_and(|body| body.value.json.is_some());
     origin(&outer.url) == origin(&doc.url) && (!in_body || has_body)
 }

@@ -1,14 +1,14 @@
 //! The part of the plan that turns an answer into records: rows, conditions, fields, judgement, end of paging.
 
+use super::condition::Parsed;
 use super::notes::Notes;
 use super::scope::Scope;
-use super::{condition, field, first, record, rows};
+use super::{answer, condition, field, first, record, rows};
 use crate::profiles::document::Document;
 use crate::profiles::document::rows::LookupDoc;
 use crate::profiles::document::source::Source;
-use crate::profiles::document::source::answer::Failure;
 use crate::profiles::document::source::form::Format;
-use crate::profiles::node::At;
+use crate::profiles::node::{At, Place};
 use crate::profiles::path::Segment;
 use crate::profiles::plan::{
     Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pick, Pivot, Policy, Prepare, Rule, SelectStep, Slot,
@@ -48,7 +48,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let lookups = lookups(document, grid, notes);
     let record = record::record(document, &missing, &lookups, &mut scope, notes);
     let rank = record::rank(document, &record, &mut scope, notes);
-    let policy = policy(source, &mut scope, notes);
+    let policy = if grid { Policy::default() } else { answer::policy(source, &mut scope, notes) };
     let (stop, next) = stop(source, &mut scope, notes);
     let finished = notes.keep(place, scope.finish())?;
     if grid && !finished.document_slots.is_empty() {
@@ -151,19 +151,6 @@ fn row_condition(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) ->
     notes.keep(text.place, slot).map(|slot| parsed.with_slot(slot))
 }
 
-fn policy(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> Policy {
-    let (failure, message) = match source.failure.as_ref().map(|failure| &failure.value) {
-        Some(Failure::Path(path)) => (Some(path), None),
-        Some(Failure::Full(full)) => (full.path.as_ref(), full.message.as_ref()),
-        None => (None, None),
-    };
-    Policy {
-        success: source.success.as_ref().and_then(|text| document_condition(text, scope, notes)),
-        failure: failure.and_then(|path| document_slot(path, scope, notes)),
-        message: message.or(source.message.as_ref()).and_then(|path| document_slot(path, scope, notes)),
-    }
-}
-
 fn stop(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> (Stop, Option<Slot>) {
     let Some(paging) = &source.paging else { return (Stop::default(), None) };
     let doc = &paging.value;
@@ -186,12 +173,17 @@ fn stop(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> (Stop, Opt
 
 fn document_condition(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Condition> {
     let parsed = notes.keep(text.place, condition::parse(&text.value))?;
+    on_document(parsed, text.place, scope, notes)
+}
+
+/// Finds the place of a condition in the document.
+pub fn on_document(parsed: Parsed, place: Place, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Condition> {
     let slot = scope.answer_slot(parsed.path.origin, without_all(&parsed.path.segments));
-    let slot = notes.keep(text.place, slot.map_err(|error| format!("{}: {error}", parsed.path)))?;
+    let slot = notes.keep(place, slot.map_err(|error| format!("{}: {error}", parsed.path)))?;
     Some(parsed.with_slot(slot))
 }
 
-fn document_slot(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Slot> {
+pub fn document_slot(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Slot> {
     let path = notes.path(text)?;
     let slot = scope.answer_slot(path.origin, without_all(&path.segments));
     notes.keep(text.place, slot.map_err(|error| format!("{:?}: {error}", text.value)))

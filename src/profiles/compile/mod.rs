@@ -1,6 +1,8 @@
 //! From a document to a plan, once, when a profile is loaded. Notes every problem; a profile without problems
 //! always runs.
 
+mod answer;
+mod auth;
 mod condition;
 mod decoding;
 mod drift;
@@ -9,6 +11,7 @@ mod first;
 mod mapping;
 mod minimal;
 mod notes;
+mod politeness;
 mod record;
 mod rows;
 mod scope;
@@ -152,10 +155,16 @@ fn plan_of(
     let source = document.source.as_ref()?;
     let doc = &source.value;
     let window = window::window(doc, notes);
-    let holes = source::Holes { params: &params, has_window: doc.window.is_some(), has_cursor: doc.cursor.is_some() };
+    let holes = source::Holes {
+        params: &params,
+        has_window: doc.window.is_some(),
+        has_cursor: doc.cursor.is_some(),
+        takes_secrets: false,
+    };
     let request = source::request(source, &holes, notes);
     let paging = window::paging(doc, notes);
-    let empty_on = doc.empty_on.iter().flatten().filter_map(|status| self::status(status, notes)).collect();
+    let answers = answer::answers(doc, notes);
+    let politeness = politeness::politeness(doc, notes);
     let decoding = decoding::decoding(doc, notes);
     let cursor = doc.cursor.as_ref().and_then(|cursor| window::cursor(doc, cursor, request.as_ref(), notes));
     check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
@@ -172,7 +181,8 @@ fn plan_of(
         batch,
         window,
         paging,
-        empty_on,
+        answers,
+        politeness,
         decoding,
         cursor,
         duplicates,
@@ -195,14 +205,6 @@ fn check_pointers(
     if pointer && !matches!(request.body, super::plan::Body::Json(_)) {
         notes.add(said.place, "a JSON Pointer as param puts it into the body, and the request has no json body");
     }
-}
-
-fn status(status: &At<u64>, notes: &mut Notes) -> Option<u16> {
-    let code = u16::try_from(status.value).ok().filter(|code| (200..600).contains(code) && *code != 304);
-    if code.is_none() {
-        notes.add(status.place, format!("{} is not a status that can mean empty", status.value));
-    }
-    code
 }
 
 fn mapping_plan(document: &Document, params: &[String], notes: &mut Notes) -> Option<MappingPlan> {

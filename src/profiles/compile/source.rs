@@ -2,13 +2,13 @@
 
 use url::Url;
 
+use super::auth;
 use super::notes::Notes;
 use super::scope::unknown_param;
-use crate::profiles::document::source::auth::{Auth, SecretPlace, SecretUse};
 use crate::profiles::document::source::request::{Body, ForEach, Json};
 use crate::profiles::document::source::{Kind, Source};
 use crate::profiles::node::{At, Entries, Place};
-use crate::profiles::plan::{self, JsonTemplate, Method, Request, Scalar, Template};
+use crate::profiles::plan::{self, JsonTemplate, Method, Request, SECRET_HOLE, Scalar, Template};
 use crate::profiles::scalar::Scalars;
 use crate::profiles::template::{Hole, Part};
 
@@ -82,6 +82,8 @@ pub struct Holes<'p> {
     pub params: &'p [String],
     pub has_window: bool,
     pub has_cursor: bool,
+    /// Of a sign-in: `{secret.NAME}` stands for a secret.
+    pub takes_secrets: bool,
 }
 
 impl Holes<'_> {
@@ -98,6 +100,13 @@ impl Holes<'_> {
             "window.start" | "window.end" => Err("the source has no window".into()),
             "cursor" if self.has_cursor => check_format(hole.format.as_deref()),
             "cursor" => Err("the source has no cursor".into()),
+            secret if self.takes_secrets && secret.starts_with(SECRET_HOLE) => match hole.format {
+                None => Ok(()),
+                Some(_) => Err(format!("{{{secret}}} is a secret and takes no format")),
+            },
+            secret if secret.starts_with(SECRET_HOLE) => {
+                Err("a secret goes where auth says, into no other text".into())
+            }
             "now" => check_format(hole.format.as_deref()),
             _ => Err(unknown_param(name, self.params)),
         }
@@ -162,14 +171,14 @@ pub fn request(source: &At<Source>, holes: &Holes<'_>, notes: &mut Notes) -> Opt
         query: doc.query.as_ref().map_or_else(Vec::new, |query| holes.named(query, notes)),
         raw_query,
         headers: doc.headers.as_ref().map_or_else(Vec::new, |headers| self::headers(headers, holes, notes)),
-        auth: doc.auth.as_ref().and_then(|auth| self::auth(auth, &body, notes)),
+        auth: doc.auth.as_ref().and_then(|choice| auth::auth(choice, &body, notes)),
         user_agent: doc.user_agent.as_ref().and_then(|text| header_text(text, notes)),
         body,
     })
 }
 
 /// The address with a sample in each hole must be a good one.
-fn check_url(text: &At<String>, template: &Template, notes: &mut Notes) {
+pub fn check_url(text: &At<String>, template: &Template, notes: &mut Notes) {
     let part = |part: &Part| match part {
         Part::Text(fixed) => fixed.clone(),
         Part::Hole(_) => "1".to_owned(),
@@ -213,7 +222,7 @@ fn headers(entries: &Entries<At<String>>, holes: &Holes<'_>, notes: &mut Notes) 
         } else if OWN_HEADERS.contains(&lower.as_str()) {
             let hint = if lower == "user-agent" { "use user_agent" } else { "leave it out" };
             notes.add_with_hint(name.place, format!("the header {} is set by the drone", name.value), hint);
-        } else if ["authorization", "cookie", "proxy-authorization"].contains(&lower.as_str()) {
+        } else if !holes.takes_secrets && ["authorization", "cookie", "proxy-authorization"].contains(&lower.as_str()) {
             let hint = "use auth with the name of a secret";
             notes.add_with_hint(name.place, format!("the header {} would hold a secret", name.value), hint);
         } else if header_text(value, notes).is_some() {
@@ -266,34 +275,4 @@ fn json_template(value: &serde_json::Value, place: Place, holes: &Holes<'_>, not
         }
         fixed => JsonTemplate::Fixed(fixed.clone()),
     }
-}
-
-fn auth(auth: &At<Auth>, body: &plan::Body, notes: &mut Notes) -> Option<plan::Auth> {
-    let Auth::Secret(SecretUse { secret, place, name, optional }) = &auth.value else { return None };
-    let Some(secret) = secret.as_ref().filter(|secret| !secret.value.is_empty()) else {
-        notes.add(auth.place, "auth needs secret: the name under which the operator keeps it");
-        return None;
-    };
-    let named = |next: char| next.is_ascii_alphanumeric() || next == '_';
-    if !secret.value.chars().all(named) || secret.value.chars().count() > 100 {
-        let hint = "a profile holds the name of a secret, never the secret itself";
-        notes.add_with_hint(secret.place, "the name of a secret has letters, digits and _ only", hint);
-    }
-    let Some(place) = *place else {
-        notes.add(auth.place, format!("auth needs in: {}", crate::profiles::node::list(SecretPlace::WORDS)));
-        return None;
-    };
-    let needs_name = matches!(place, SecretPlace::Query | SecretPlace::Header | SecretPlace::Body);
-    let name = match name {
-        Some(name) => name.value.clone(),
-        None if needs_name => {
-            notes.add(auth.place, format!("auth in {} needs name", place.word()));
-            return None;
-        }
-        None => String::new(),
-    };
-    if place == SecretPlace::Body && !(name.starts_with('/') && matches!(body, plan::Body::Json(_))) {
-        notes.add(auth.place, "auth in body needs a json body and a JSON Pointer as name, such as /key");
-    }
-    Some(plan::Auth { secret: secret.value.clone(), place, name, optional: optional.unwrap_or(false) })
 }

@@ -4,18 +4,22 @@ pub mod answer;
 pub mod auth;
 pub mod first;
 pub mod form;
+pub mod moment;
 pub mod paging;
+pub mod politeness;
 pub mod request;
 
-use answer::Failure;
+use answer::{AnswerRule, Failure, RateReset, Statuses};
 use auth::Auth;
 use first::{Batch, First};
 use form::{Archive, ColumnsDoc, Compression, Csv, Format};
+use moment::Moment;
 use paging::Paging;
+use politeness::RateDoc;
 use request::{Body, Cursor, ForEach, Method, Window};
 
 use crate::profiles::node::{At, Entries, document, words};
-use crate::profiles::scalar::Scalars;
+use crate::profiles::scalar::{Scalars, Texts};
 
 document! {
     /// One HTTP source. Texts may hold `{name}`: a parameter of `for_each`, or `{window.start}`,
@@ -62,14 +66,36 @@ document! {
         window: At<Window>,
         /// How to come to the next page.
         paging: At<Paging>,
+        /// What answers mean, beyond what their status says: rules in order, of which the first that matches decides.
+        /// `success`, `failure`, `empty_on`, `empty_if`, `retry_if` and `rate_reset` are short forms of rules and come
+        /// behind these. Without a matching rule 2xx counts, 408, 425, 429 and 5xx are asked again, all else fails.
+        answers: Vec<At<AnswerRule>>,
         /// A condition that a good answer meets, such as `$.status == 'REQUEST_SUCCEEDED'`.
-        success: At<String>,
+        success: At<Texts>,
         /// A path that exists only in an answer which reports a failure.
         failure: At<Failure>,
-        /// Path of the source's own words on a failure.
+        /// Path of the source's own words, for every failure whose rule names none.
         message: At<String>,
         /// Statuses that mean "no data", such as `[204, 404]`.
-        empty_on: Vec<At<u64>>,
+        empty_on: At<Statuses>,
+        /// A condition on the answer that means "no data": `$.error matches No data was found`.
+        empty_if: At<Texts>,
+        /// A condition on the answer that asks for another try: `$.message matches daily threshold`.
+        retry_if: At<Texts>,
+        /// When to ask again after `retry_if`, such as `next_day`.
+        not_before: At<Moment>,
+        /// The header that says when to ask again once the rate is used up.
+        rate_reset: At<RateReset>,
+        /// Where the answer says how long it stays as it is: a path such as `$.ttl` (seconds), or `{header: Expires,
+        /// as: http_date}`. The next run does not come before.
+        ttl: At<Moment>,
+        /// At most so many requests in any such time, over all profiles of this drone with the same host and key: a run
+        /// waits for its turn. `{requests: 10, per: PT1S}`.
+        rate: At<RateDoc>,
+        /// At most so many requests in a longer time, over all profiles of this drone with the same host and key; a run
+        /// that uses it up ends as `partial`, and the next comes when it begins anew. Counted in windows from multiples
+        /// of `per` on: `{requests: 500, per: P1D}` begins anew at 00:00 UTC. Requests of a sign-in do not count.
+        quota: At<RateDoc>,
         /// Put before the drone's own User-Agent; some sources want a contact here.
         user_agent: At<String>,
     }

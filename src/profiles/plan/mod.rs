@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+mod answer;
+mod auth;
 mod decoding;
 mod field;
 mod first;
@@ -23,6 +25,8 @@ pub use super::scalar::Scalar;
 pub use super::template::{Hole, Part, Template};
 pub use super::units::{Conversion, Unit};
 use crate::domain::drift::DriftRule;
+pub use answer::*;
+pub use auth::*;
 pub use decoding::*;
 pub use field::*;
 pub use first::*;
@@ -53,7 +57,8 @@ pub struct Plan {
     pub batch: Option<Batch>,
     pub window: Option<Window>,
     pub paging: Option<Paging>,
-    pub empty_on: Vec<u16>,
+    pub answers: Answers,
+    pub politeness: Politeness,
     pub decoding: Decoding,
     pub cursor: Option<Cursor>,
     /// What becomes of records with one key.
@@ -62,6 +67,20 @@ pub struct Plan {
     pub mapping: MappingPlan,
     /// How a run is compared with those before it.
     pub drift: DriftRule,
+}
+
+/// How often a source may be asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Politeness {
+    pub rate: Option<Rate>,
+    pub quota: Option<Rate>,
+}
+
+/// So many requests in so long a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub requests: u64,
+    pub per_ms: i64,
 }
 
 /// What one run may cost.
@@ -103,27 +122,37 @@ pub struct Request {
 impl Request {
     /// Whether a text of the request holds `{cursor}`.
     pub fn names_cursor(&self) -> bool {
-        let named = |template: &Template| template.holes().any(|hole| hole.name == "cursor");
-        let listed = |pairs: &[(String, Vec<Template>)]| pairs.iter().any(|(_, values)| values.iter().any(named));
-        let body = match &self.body {
-            Body::None => false,
-            Body::Json(json) => json.names_cursor(),
-            Body::Form(pairs) => listed(pairs),
-            Body::Text(text) => named(text),
-        };
-        let raw = self.raw_query.as_ref().is_some_and(named);
-        body || raw || named(&self.url) || listed(&self.query) || self.headers.iter().any(|(_, value)| named(value))
+        self.holes().iter().any(|hole| hole.name == "cursor")
+    }
+
+    /// All that is filled in.
+    pub fn holes(&self) -> Vec<&Hole> {
+        let mut holes: Vec<&Hole> = self.url.holes().collect();
+        holes.extend(self.raw_query.iter().flat_map(Template::holes));
+        holes.extend(listed(&self.query));
+        holes.extend(self.headers.iter().flat_map(|(_, value)| value.holes()));
+        match &self.body {
+            Body::None => {}
+            Body::Json(json) => json.holes(&mut holes),
+            Body::Form(pairs) => holes.extend(listed(pairs)),
+            Body::Text(text) => holes.extend(text.holes()),
+        }
+        holes
     }
 }
 
+fn listed(pairs: &[(String, Vec<Template>)]) -> impl Iterator<Item = &Hole> {
+    pairs.iter().flat_map(|(_, values)| values).flat_map(Template::holes)
+}
+
 impl JsonTemplate {
-    fn names_cursor(&self) -> bool {
+    fn holes<'t>(&'t self, holes: &mut Vec<&'t Hole>) {
         match self {
-            Self::Fixed(_) => false,
-            Self::Typed(hole) => hole.name == "cursor",
-            Self::Text(text) => text.holes().any(|hole| hole.name == "cursor"),
-            Self::List(items) => items.iter().any(Self::names_cursor),
-            Self::Map(members) => members.iter().any(|(_, value)| value.names_cursor()),
+            Self::Fixed(_) => {}
+            Self::Typed(hole) => holes.push(hole),
+            Self::Text(text) => holes.extend(text.holes()),
+            Self::List(items) => items.iter().for_each(|item| item.holes(holes)),
+            Self::Map(members) => members.iter().for_each(|(_, value)| value.holes(holes)),
         }
     }
 }
@@ -145,16 +174,6 @@ pub enum JsonTemplate {
     Text(Template),
     List(Vec<JsonTemplate>),
     Map(Vec<(String, JsonTemplate)>),
-}
-
-/// A secret by name, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Auth {
-    pub secret: String,
-    pub place: SecretPlace,
-    /// Query parameter, header, or JSON Pointer.
-    pub name: String,
-    pub optional: bool,
 }
 
 /// Windows of time.
@@ -280,6 +299,8 @@ pub struct Condition {
 pub enum Test {
     Exists,
     Missing,
+    /// There is something: not null, false, 0, "", [] or {}.
+    Tells,
     In(Vec<Operand>),
     NotIn(Vec<Operand>),
     Less(f64),
@@ -294,14 +315,6 @@ pub enum Test {
 pub struct Operand {
     pub text: Box<str>,
     pub number: Option<f64>,
-}
-
-/// How an answer is judged.
-#[derive(Debug, Default)]
-pub struct Policy {
-    pub success: Option<Condition>,
-    pub failure: Option<Slot>,
-    pub message: Option<Slot>,
 }
 
 /// When paging ends.

@@ -1,8 +1,6 @@
 //! Storing a batch, exactly once: find out whether it was stored before, put the records that are new, keep the fact
 //! that the run saw them all, bring the run and the counters up to date. One transaction around all of it.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use sqlx::Row;
@@ -11,24 +9,21 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::Sqlite;
 use super::findings::{self, Of};
 use super::job::{Bench, Write};
-use super::keys::Keys;
 use super::ledger::{Entry, RecordSet, Sightings, save_run};
 use super::names::intern;
 use super::placing::{Placed, Placing};
 use super::revising::{Revised, Revising};
-use super::runs::{StoredRun, stored};
-use super::tenants::Tenant;
-use crate::domain::digest::Digest;
+use super::runs::read_run;
 use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
 use crate::store::observed::Observed;
-use crate::store::run_facts::{Outcome, RunFacts};
-
-/// What a record costs beside its text while it waits.
-const BYTES_PER_RECORD: usize = 64;
+use crate::store::posted::Posted;
+use crate::store::rows::stored;
+use crate::store::run_facts::{Outcome, StoredRun};
+use crate::store::tenants::Tenant;
 
 impl Sqlite {
     pub(in crate::store) async fn store_batch(
@@ -39,30 +34,11 @@ impl Sqlite {
     ) -> Result<Receipt, StoreError> {
         let receipt = match batch.is_held() {
             true => self.store_held(tenant, batch, now_ms).await?,
-            false => self.write(StoreBatch::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?,
+            false => self.write(Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?,
         };
         self.counters.count_batch(&receipt);
         Ok(receipt)
     }
-}
-
-#[derive(Clone)]
-pub(super) struct StoreBatch {
-    pub(super) tenant: Tenant,
-    pub(super) batch: Batch,
-    pub(super) now_ms: i64,
-    /// Names the batch in its run.
-    pub(super) key: Vec<u8>,
-    pub(super) digest: [u8; 16],
-    /// Names the records alone, whatever the run.
-    pub(super) content: Digest,
-    /// Indices of the records, each key once.
-    pub(super) distinct: Vec<usize>,
-    /// It was held until now, and what it told of its run is known.
-    was_held: bool,
-    pub(super) keys: Arc<Keys>,
-    /// The observations by the key that was known when the batch arrived.
-    pub(super) observed: Observed,
 }
 
 /// What the database holds about a batch before it is stored, and the rows that it will take.
@@ -95,15 +71,15 @@ const FIND: &str = "
     LEFT JOIN batches b ON b.run = r.id AND b.batch_key = ?
     WHERE p.tenant_id = ? AND p.profile_id = ? AND p.deleted_ms IS NULL";
 
-impl Write for StoreBatch {
+impl Write for Posted {
     type Output = Receipt;
 
     fn records(&self) -> usize {
-        self.batch.records.len().max(1)
+        self.weight()
     }
 
     fn bytes(&self) -> usize {
-        self.batch.records.byte_len() + self.batch.records.len() * BYTES_PER_RECORD
+        self.bytes_held()
     }
 
     async fn run(&self, bench: &mut Bench<'_>) -> Result<Receipt, StoreError> {
@@ -124,31 +100,7 @@ impl Found {
     }
 }
 
-impl StoreBatch {
-    pub(super) fn new(tenant: Tenant, batch: Batch, keys: Arc<Keys>, now_ms: i64) -> Self {
-        let digest = batch.content_digest().key();
-        let key = batch.seq.map_or_else(|| digest.to_vec(), |seq| seq.to_be_bytes().to_vec());
-        let mut seen = HashSet::with_capacity(batch.records.len());
-        let digests = batch.records.digests();
-        let distinct: Vec<usize> = (0..digests.len()).filter(|index| seen.insert(digests[*index].key())).collect();
-        let content = batch.records.content_digest();
-        let observed =
-            Observed::new(&batch.profile_id, keys.get(tenant, &batch.profile_id).as_deref(), &batch.records, &distinct);
-        Self { tenant, batch, now_ms, key, digest, content, distinct, was_held: false, keys, observed }
-    }
-
-    /// A batch that was held, by the name that it came with.
-    pub(super) fn kept(
-        (tenant, keys, now_ms): (Tenant, Arc<Keys>, i64),
-        batch: Batch,
-        key: Vec<u8>,
-        digest: &[u8],
-    ) -> Result<Self, StoreError> {
-        let foreign = |_| StoreError::Engine("a held batch has no digest of 16 bytes".into());
-        let digest = <[u8; 16]>::try_from(digest).map_err(foreign)?;
-        Ok(Self { key, digest, was_held: true, ..Self::new(tenant, batch, keys, now_ms) })
-    }
-
+impl Posted {
     /// Stores a batch that was held.
     pub(super) async fn store_kept(&self, bench: &mut Bench<'_>) -> Result<Receipt, StoreError> {
         let row = self.find(bench.db).await?;
@@ -161,13 +113,7 @@ impl StoreBatch {
         let query = sqlx::query(FIND).bind(self.batch.drone_id.as_str()).bind(self.version());
         let query = query.bind(self.batch.run_id.as_str()).bind(&self.key[..]);
         let query = query.bind(self.tenant.0).bind(self.batch.profile_id.as_str());
-        let unknown = || StoreError::UnknownProfile(self.batch.profile_id.clone());
-        query.fetch_optional(db).await?.ok_or_else(unknown)
-    }
-
-    /// The profile's version as the report tells it.
-    fn version(&self) -> Option<&str> {
-        self.batch.run.as_ref().and_then(|report| report.profile_digest.as_deref())
+        query.fetch_optional(db).await?.ok_or_else(|| self.unknown_profile())
     }
 
     /// The receipt of then, where this very batch was stored before.
@@ -194,14 +140,14 @@ impl StoreBatch {
         if let Some(other) = owner.filter(|owner| *owner != profile) {
             let query = sqlx::query("SELECT profile_id FROM profiles WHERE id = ?").bind(other);
             let named = stored(ProfileId::parse(query.fetch_one(db).await?.try_get(0)?))?;
-            return Err(StoreError::RunConflict { run: self.batch.run_id.clone(), owner: named });
+            return Err(self.run_conflict(named));
         }
         if row.try_get::<Option<&[u8]>, _>("digest")?.is_some() {
-            return Err(self.conflict());
+            return Err(self.batch_conflict());
         }
         Ok(Found {
             profile,
-            run: owner.map(|_| StoredRun::read(row)).transpose()?,
+            run: owner.map(|_| read_run(row)).transpose()?,
             drone: row.try_get("drone_row")?,
             version: row.try_get("version_row")?,
             next_run: row.try_get("next_run")?,
@@ -213,17 +159,10 @@ impl StoreBatch {
         })
     }
 
-    pub(super) fn conflict(&self) -> StoreError {
-        let name = self.batch.seq.map_or_else(|| "the same digest".to_owned(), |seq| format!("seq {seq}"));
-        StoreError::BatchConflict { run: self.batch.run_id.clone(), name }
-    }
-
     async fn store(&self, bench: &mut Bench<'_>, found: Found) -> Result<Receipt, StoreError> {
-        let observed = self.observed(found.keyed_by.as_deref());
+        let observed = self.observed_by(found.keyed_by.as_deref());
         let placed = self.place(bench, &found, &observed).await?;
-        let known = self.batch.records.len() - placed.inserted;
-        let (inserted, known, rejected) = (count(placed.inserted)?, count(known)?, self.batch.rejected);
-        let mut outcome = Outcome { inserted, known, rejected, revised: 0 };
+        let mut outcome = self.outcome(placed.inserted)?;
         let state_before = found.run.as_ref().map(|run| run.facts.state);
         let mut run = self.advance(bench.db, &found, outcome).await?;
         let run_row = run.row.unwrap_or(found.next_run);
@@ -264,15 +203,6 @@ impl StoreBatch {
         entry.write(bench.db).await?;
         let drift = if self.was_held { None } else { findings::note(bench.db, of, &self.batch).await? };
         Ok(Receipt { drift, ..self.receipt(outcome, false) })
-    }
-
-    /// The observations by the key that holds now; mostly they were worked out by it before.
-    fn observed(&self, keyed_by: Option<&str>) -> Cow<'_, Observed> {
-        if self.observed.is_by(keyed_by) {
-            return Cow::Borrowed(&self.observed);
-        }
-        self.keys.keep(self.tenant, &self.batch.profile_id, keyed_by);
-        Cow::Owned(Observed::new(&self.batch.profile_id, keyed_by, &self.batch.records, &self.distinct))
     }
 
     async fn place(&self, bench: &mut Bench<'_>, found: &Found, observed: &Observed) -> Result<Placed, StoreError> {
@@ -339,30 +269,4 @@ impl StoreBatch {
         }
         Ok(run)
     }
-
-    fn begin_run(&self, profile: i64, drone: i64) -> StoredRun {
-        let facts = RunFacts::begin(&self.batch, self.now_ms);
-        StoredRun { row: None, profile, drone, profile_digest: None, facts }
-    }
-
-    fn receipt(&self, outcome: Outcome, replayed: bool) -> Receipt {
-        let Outcome { inserted, known, rejected, revised } = outcome;
-        let rejects = self.batch.rejects.clone();
-        Receipt {
-            run_id: self.batch.run_id.clone(),
-            inserted,
-            known,
-            revised,
-            rejected,
-            rejects,
-            replayed,
-            held: 0,
-            drift: None,
-            discarded: Vec::new(),
-        }
-    }
-}
-
-fn count(number: usize) -> Result<u32, StoreError> {
-    u32::try_from(number).map_err(|_| StoreError::Engine("a batch has more records than a batch may have".into()))
 }

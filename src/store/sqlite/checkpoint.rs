@@ -2,6 +2,7 @@
 //! of its own while the writer goes on; then the writer itself moves the little that came meanwhile, which lets the
 //! log begin anew. When nothing is written the log is emptied.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -11,7 +12,6 @@ use tokio::sync::mpsc;
 
 use super::open;
 use crate::store::error::StoreError;
-use crate::store::settings::StoreSettings;
 use crate::store::vitals::Counters;
 
 const PAGE_BYTES: i64 = 16 << 10;
@@ -39,17 +39,17 @@ pub(super) struct Checkpoints {
 /// The other side: a connection that does the moving.
 #[derive(Debug)]
 pub(super) struct Mover {
-    settings: StoreSettings,
+    file: PathBuf,
     orders: mpsc::Receiver<()>,
     done: mpsc::Sender<()>,
 }
 
-pub(super) fn pair(settings: &StoreSettings, counters: Arc<Counters>) -> (Checkpoints, Mover) {
+pub(super) fn pair(file: &Path, counters: Arc<Counters>) -> (Checkpoints, Mover) {
     let (orders, orders_receiver) = mpsc::channel(1);
     let (done_sender, done) = mpsc::channel(1);
     let checkpoints =
         Checkpoints { counters, orders, done, since_look: 0, log_pages: 0, in_background: false, rested: true };
-    (checkpoints, Mover { settings: settings.clone(), orders: orders_receiver, done: done_sender })
+    (checkpoints, Mover { file: file.to_owned(), orders: orders_receiver, done: done_sender })
 }
 
 impl Checkpoints {
@@ -147,7 +147,7 @@ impl Mover {
 
     async fn move_pages(&self, db: &mut Option<SqliteConnection>) -> Result<(), StoreError> {
         if db.is_none() {
-            *db = Some(open::open_checkpointer(&self.settings).await?);
+            *db = Some(open::open_checkpointer(&self.file).await?);
         }
         if let Some(db) = db {
             sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(db).await?;

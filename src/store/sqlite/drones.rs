@@ -5,15 +5,12 @@ use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
 use super::job::{Bench, Write};
-use super::runs::stored;
-use super::tenants::Tenant;
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::protocol::coordinator::RunRequest;
 use crate::store::error::StoreError;
-use crate::store::types::SavedDrone;
-
-/// Runs that may wait to be carried out, for each tenant.
-const MAX_RUN_REQUESTS: usize = 1_000;
+use crate::store::rows::stored;
+use crate::store::tenants::Tenant;
+use crate::store::types::{MAX_RUN_REQUESTS, SavedDrone};
 
 impl Sqlite {
     pub(in crate::store) async fn save_drone(&self, tenant: Tenant, drone: SavedDrone) -> Result<(), StoreError> {

@@ -1,8 +1,6 @@
 //! What SQLite says, in the store's words.
 
-use sqlx::migrate::MigrateError;
-
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, THIS_DATABASE};
 
 /// SQLite's primary result codes that an operator can do something about.
 const BUSY: i32 = 5;
@@ -15,22 +13,10 @@ const CANTOPEN: i32 = 14;
 const PROTOCOL: i32 = 15;
 const NOTADB: i32 = 26;
 
-/// How the operator knows the file where the path is not at hand.
-const THIS_DATABASE: &str = "the database";
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(told) => {
-                let code = told.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
-                from_code(code, error.to_string())
-            }
-            sqlx::Error::Io(told) => Self::Io(told.to_string()),
-            sqlx::Error::PoolTimedOut => Self::Busy("all readers are in use".into()),
-            sqlx::Error::PoolClosed => Self::Closed,
-            _ => Self::Engine(error.to_string()),
-        }
-    }
+/// What the database answered.
+pub(in crate::store) fn of_code(told: &dyn sqlx::error::DatabaseError) -> StoreError {
+    let code = told.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+    from_code(code, format!("error returned from database: {told}"))
 }
 
 fn from_code(code: i32, text: String) -> StoreError {
@@ -57,20 +43,6 @@ impl StoreError {
             Self::ReadOnly(text) => Self::ReadOnly(format!("{path}: {text}")),
             Self::DiskFull(text) => Self::DiskFull(format!("{path}: {text}")),
             other => other,
-        }
-    }
-}
-
-impl From<MigrateError> for StoreError {
-    fn from(error: MigrateError) -> Self {
-        match error {
-            MigrateError::VersionMissing(found) => Self::Newer { path: THIS_DATABASE.into(), found },
-            MigrateError::VersionMismatch(found) => {
-                let reason = format!("migration {found} is not the one this release knows");
-                Self::Foreign { path: THIS_DATABASE.into(), reason }
-            }
-            MigrateError::Execute(inner) | MigrateError::ExecuteMigration(inner, _) => inner.into(),
-            other => Self::Engine(other.to_string()),
         }
     }
 }

@@ -8,8 +8,6 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
 use super::rejects::{self, Failed};
-use super::runs::shown;
-use super::tenants::Tenant;
 use crate::domain::drift::{self, Change, DriftRule, Fate, HISTORY};
 use crate::domain::ids::RunId;
 use crate::domain::rejects::{RejectCount, Rejects};
@@ -18,6 +16,8 @@ use crate::domain::shape::RunShape;
 use crate::protocol::aggregator::{DriftTold, FindingCounts};
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
+use crate::store::rows::shown;
+use crate::store::tenants::Tenant;
 
 /// Shapes kept of a profile, of all its versions together.
 const MAX_SHAPES: i64 = 4 * HISTORY as i64;

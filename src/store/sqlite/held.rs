@@ -7,21 +7,19 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
-use super::batches::{Found, StoreBatch};
+use super::batches::Found;
 use super::findings::{self, Of, Total, count, told};
 use super::job::{Bench, Write};
-use super::keys::Keys;
 use super::quarantine::{Room, discard};
-use super::runs::StoredRun;
-use super::tenants::Tenant;
-use crate::domain::batch::Records;
-use crate::domain::drift::{self, Change, ChangeKind, Fate, Then};
+use crate::domain::drift::{Change, ChangeKind, Fate, Then};
 use crate::domain::ids::RunId;
-use crate::domain::run::RunState;
 use crate::protocol::aggregator::{DriftTold, Receipt};
 use crate::protocol::batch::{Batch, write_batch};
 use crate::store::error::StoreError;
-use crate::store::observed::Observed;
+use crate::store::keys::Keys;
+use crate::store::posted::Posted;
+use crate::store::run_facts::StoredRun;
+use crate::store::tenants::Tenant;
 
 /// Held batches that are stored in one transaction.
 const BATCHES_AT_ONCE: i64 = 4;
@@ -32,7 +30,7 @@ impl Sqlite {
     /// Stores a batch of a run that is judged before its records count. The answer to the last one means that the run
     /// was judged and that what is accepted is stored.
     pub(super) async fn store_held(&self, tenant: Tenant, batch: Batch, now_ms: i64) -> Result<Receipt, StoreError> {
-        let store = StoreBatch::new(tenant, batch, Arc::clone(&self.keys), now_ms);
+        let store = Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms);
         let (next, store) = self.write_back(Hold { store, max_bytes: self.max_held_bytes }).await?;
         match next {
             Next::Done(receipt) => Ok(receipt),
@@ -55,7 +53,7 @@ impl Sqlite {
     }
 
     /// Runs a write that gives its batch back.
-    async fn write_back(&self, hold: Hold) -> Result<(Next, StoreBatch), StoreError> {
+    async fn write_back(&self, hold: Hold) -> Result<(Next, Posted), StoreError> {
         let next = self.write(hold.clone()).await?;
         Ok((next, hold.store))
     }
@@ -79,7 +77,7 @@ enum Next {
 
 #[derive(Clone)]
 struct Hold {
-    store: StoreBatch,
+    store: Posted,
     max_bytes: u64,
 }
 
@@ -125,7 +123,7 @@ impl Hold {
         let query = sqlx::query("SELECT digest FROM held WHERE run = ? AND batch_key = ?");
         let Some(row) = query.bind(run).bind(&store.key[..]).fetch_optional(&mut *db).await? else { return Ok(None) };
         if row.try_get::<&[u8], _>(0)? != store.digest {
-            return Err(store.conflict());
+            return Err(store.batch_conflict());
         }
         let drift = if store.batch.last_report().is_some() { told(db, run).await? } else { None };
         Ok(Some(Receipt { drift, replayed: true, ..self.receipt() }))
@@ -270,21 +268,6 @@ impl Hold {
     }
 }
 
-impl StoreBatch {
-    /// The same batch without its records, its report saying what failed.
-    fn failed(mut self, changes: &[Change]) -> Self {
-        self.batch.records = Records::default();
-        self.distinct.clear();
-        self.content = self.batch.records.content_digest();
-        self.observed = Observed::new(&self.batch.profile_id, None, &self.batch.records, &[]);
-        if let Some(report) = &mut self.batch.run {
-            report.state = RunState::Failed;
-            report.error = Some(drift::in_words(changes));
-        }
-        self
-    }
-}
-
 /// Stores some held batches of a run; gives their number.
 struct Move {
     tenant: Tenant,
@@ -315,7 +298,7 @@ impl Write for Move {
             forget.execute(&mut *bench.db).await?;
             count(bench.db, row.try_get("profile")?, Total::Held, -row.try_get::<i64, _>("bytes")?).await?;
             let at = (self.tenant, Arc::clone(&self.keys), self.now_ms);
-            StoreBatch::kept(at, batch, key, &digest)?.store_kept(bench).await?;
+            Posted::kept(at, batch, key, &digest)?.store_kept(bench).await?;
         }
         Ok(rows.len())
     }

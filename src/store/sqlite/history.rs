@@ -3,15 +3,15 @@
 use sqlx::Row;
 
 use super::Sqlite;
-use super::lists::Pager;
-use super::tenants::Tenant;
 use crate::domain::ids::ProfileId;
 use crate::domain::observation::ObservationKey;
 use crate::protocol::aggregator::RecordRow;
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
 use crate::store::observed::{key_of, values_of};
+use crate::store::pager::Pager;
 use crate::store::record_row::{Stood, compose_version};
+use crate::store::tenants::Tenant;
 
 /// Turns that were written down, or the only version there is. Binds: profile and observation, three times; the
 /// position; the limit.

@@ -5,11 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::oneshot;
 
-use super::memory::Memory;
-use super::queue::Permit;
 use crate::store::error::StoreError;
+use crate::store::memory::Memory;
+use crate::store::queue::Caller;
+use crate::store::writer;
 
 /// What a write may use.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) trait Write: Send + Sync + 'static {
 type Run<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 /// A write with its type erased.
-pub(super) trait Job: Send {
+pub(super) trait AnyWrite: Send {
     fn records(&self) -> usize;
     /// Runs the write and keeps its outcome, a refusal included. `Err`: the transaction must be rolled back.
     fn run<'a>(&'a mut self, bench: &'a mut Bench<'_>) -> Run<'a>;
@@ -48,25 +48,32 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-/// Where the outcome of a write arrives.
-pub(super) type Reply<T> = oneshot::Receiver<Result<T, StoreError>>;
+pub(super) type Job = Box<dyn AnyWrite>;
+
+impl writer::Job for Job {
+    fn records(&self) -> usize {
+        self.as_ref().records()
+    }
+
+    fn answer(self, committed: Result<(), StoreError>) {
+        AnyWrite::answer(self, committed);
+    }
+}
 
 /// A write and the one who waits for it.
 pub(super) struct Pending<W: Write> {
     write: W,
     outcome: Option<Result<W::Output, StoreError>>,
-    reply: oneshot::Sender<Result<W::Output, StoreError>>,
-    permit: Permit,
+    caller: Caller<W::Output>,
 }
 
 impl<W: Write> Pending<W> {
-    pub(super) fn boxed(write: W, permit: Permit) -> (Box<dyn Job>, Reply<W::Output>) {
-        let (reply, receiver) = oneshot::channel();
-        (Box::new(Self { write, outcome: None, reply, permit }), receiver)
+    pub(super) fn boxed(write: W, caller: Caller<W::Output>) -> Job {
+        Box::new(Self { write, outcome: None, caller })
     }
 }
 
-impl<W: Write> Job for Pending<W> {
+impl<W: Write> AnyWrite for Pending<W> {
     fn records(&self) -> usize {
         self.write.records()
     }
@@ -86,18 +93,6 @@ impl<W: Write> Job for Pending<W> {
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let never_ran = || Err(StoreError::Engine("the write was committed without having run".into()));
-        let outcome = match committed {
-            Ok(()) => self.outcome.unwrap_or_else(never_ran),
-            // A refusal holds whatever became of the others.
-            Err(error) => match self.outcome {
-                Some(Err(refusal)) => Err(refusal),
-                _ => Err(error),
-            },
-        };
-        // First, so that whoever is answered finds room again.
-        drop(self.permit);
-        // Whoever asked may have gone; the write stands all the same.
-        let _ = self.reply.send(outcome);
+        self.caller.answer(self.outcome, committed);
     }
 }

@@ -5,16 +5,16 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::job::Bench;
-use super::runs::StoredRun;
-use super::tenants::Tenant;
+use super::runs::bind_run;
 use crate::domain::digest::Digest;
 use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::protocol::batch::MAX_RECORDS;
 use crate::store::error::StoreError;
 use crate::store::id_set::IdSet;
-use crate::store::record_set::{pack, unpack_ranges};
-use crate::store::run_facts::{Outcome, state_number};
+use crate::store::record_set::pack;
+use crate::store::run_facts::{Outcome, StoredRun, state_changes};
+use crate::store::tenants::Tenant;
 
 /// A set of records: in the database already, or to be written.
 pub(super) enum RecordSet {
@@ -39,10 +39,8 @@ impl Sightings {
             None if batches == 1 => IdSet::default(),
             None => seen_before(bench.db, run).await?,
         };
-        let fresh: Vec<i64> = rows.iter().copied().filter(|row| !seen.contains(*row)).collect();
-        for range in fresh.chunk_by(|left, right| left + 1 == *right) {
-            seen.insert(range[0], range[range.len() - 1]);
-        }
+        let fresh = seen.unseen(rows);
+        seen.extend(&fresh);
         Ok(Self { fresh, seen })
     }
 
@@ -59,9 +57,8 @@ async fn seen_before(db: &mut SqliteConnection, run: i64) -> Result<IdSet, Store
     let text = "SELECT s.ids FROM batches b JOIN record_sets s ON s.id = b.record_set WHERE b.run = ?";
     let mut seen = IdSet::default();
     for row in sqlx::query(text).bind(run).fetch_all(db).await? {
-        let ranges = unpack_ranges(row.try_get(0)?, MAX_RECORDS);
-        let ranges = ranges.map_err(|error| StoreError::Engine(error.to_string()))?;
-        ranges.into_iter().for_each(|(first, last)| seen.insert(first, last));
+        let read = seen.extend_packed(row.try_get(0)?, MAX_RECORDS);
+        read.map_err(|error| StoreError::Engine(error.to_string()))?;
     }
     Ok(seen)
 }
@@ -157,20 +154,17 @@ impl Entry<'_> {
         };
         let profile = self.run.profile;
         let Outcome { inserted, known, rejected, revised } = self.outcome;
-        let query = self.run.bind(query, self.run_row, self.tenant, self.run_id);
+        let query = bind_run(self.run, query, self.run_row, self.tenant, self.run_id);
         let query = query.bind(self.batch).bind(profile).bind(self.run_row);
         let query = query.bind(self.key).bind(self.digest).bind(inserted).bind(known).bind(rejected);
         let query =
             query.bind(set).bind(self.now_ms).bind(revised).bind(self.replaced).bind(self.seen_ms).bind(self.seen_ms);
         let query = query.bind(inserted).bind(self.seen as i64);
-        let query = self.state_changes().into_iter().fold(query, |query, change| query.bind(change));
+        let changes = state_changes(self.state_before, self.run.facts.state);
+        let query = changes.into_iter().fold(query, |query, change| query.bind(change));
         let query = query.bind(self.run_row).bind(self.now_ms).bind(self.now_ms).bind(profile);
         query.execute(db).await?;
         Ok(())
-    }
-
-    fn state_changes(&self) -> [i64; 5] {
-        state_changes(self.state_before, self.run.facts.state)
     }
 }
 
@@ -183,17 +177,8 @@ pub(super) async fn save_run(
     before: Option<RunState>,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    let query = run.bind(sqlx::query(RUN_ALONE), row, tenant, run_id);
+    let query = bind_run(run, sqlx::query(RUN_ALONE), row, tenant, run_id);
     let query = state_changes(before, run.facts.state).into_iter().fold(query, |query, change| query.bind(change));
     query.bind(row).bind(now_ms).bind(now_ms).bind(run.profile).execute(db).await?;
     Ok(())
-}
-
-fn state_changes(before: Option<RunState>, now: RunState) -> [i64; 5] {
-    let mut changes = [0; 5];
-    if let Some(before) = before {
-        changes[state_number(before) as usize] -= 1;
-    }
-    changes[state_number(now) as usize] += 1;
-    changes
 }

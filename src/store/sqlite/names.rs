@@ -3,15 +3,13 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::tenants::Tenant;
 use crate::store::error::StoreError;
-
-/// The longest text; a profile digest, the longest honest one, has 71.
-const MAX_CHARS: usize = 128;
+use crate::store::rows::kept_name;
+use crate::store::tenants::Tenant;
 
 /// The row of this text, created where it is new.
 pub(super) async fn intern(db: &mut SqliteConnection, tenant: Tenant, text: &str) -> Result<i64, StoreError> {
-    let kept: String = text.chars().take(MAX_CHARS).collect();
+    let kept = kept_name(text);
     let find = sqlx::query("SELECT id FROM names WHERE tenant_id = ? AND name = ?").bind(tenant.0).bind(&kept);
     if let Some(row) = find.fetch_optional(&mut *db).await? {
         return Ok(row.try_get(0)?);

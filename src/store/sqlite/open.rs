@@ -31,14 +31,13 @@ const READER_IDLE: Duration = Duration::from_secs(60);
 const LOG_LIMIT_BYTES: u64 = 64 << 20;
 
 /// The writer's connection, on a file that exists and has the newest layout afterwards.
-pub(super) async fn open_writer(settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
-    prepare(settings).await.map_err(|error| error.of_file(&settings.path))
+pub(super) async fn open_writer(file: &Path, settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
+    prepare(file, settings).await.map_err(|error| error.of_file(file))
 }
 
-async fn prepare(settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
-    let file = &settings.path;
+async fn prepare(file: &Path, settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
     let is_new = inspect(file, APPLICATION_ID)?;
-    let mut db = connect_writer(settings, is_new).await?;
+    let mut db = connect_writer(file, settings, is_new).await?;
     if !is_new {
         probe(&mut db).await?;
     }
@@ -47,16 +46,16 @@ async fn prepare(settings: &StoreSettings) -> Result<SqliteConnection, StoreErro
 }
 
 /// The writer's connection to a file that was prepared before; what a restarted writer takes.
-pub(super) async fn reopen_writer(settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
-    connect_writer(settings, false).await.map_err(|error| error.of_file(&settings.path))
+pub(super) async fn reopen_writer(file: &Path, settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
+    connect_writer(file, settings, false).await.map_err(|error| error.of_file(file))
 }
 
-async fn connect_writer(settings: &StoreSettings, is_new: bool) -> Result<SqliteConnection, StoreError> {
+async fn connect_writer(file: &Path, settings: &StoreSettings, is_new: bool) -> Result<SqliteConnection, StoreError> {
     let synchronous = match settings.synchronous {
         Synchronous::Full => SqliteSynchronous::Full,
         Synchronous::Normal => SqliteSynchronous::Normal,
     };
-    let mut options = shared_options(&settings.path, settings.cache_kib)
+    let mut options = shared_options(file, settings.cache_kib)
         .create_if_missing(is_new)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
@@ -71,10 +70,9 @@ async fn connect_writer(settings: &StoreSettings, is_new: bool) -> Result<Sqlite
 }
 
 /// The readers, opened as they are needed.
-pub(super) fn reader_pool(settings: &StoreSettings) -> SqlitePool {
-    let options = shared_options(&settings.path, settings.cache_kib / 4)
-        .read_only(true)
-        .thread_name(|id| format!("store-reader-{id}"));
+pub(super) fn reader_pool(file: &Path, settings: &StoreSettings) -> SqlitePool {
+    let options =
+        shared_options(file, settings.cache_kib / 4).read_only(true).thread_name(|id| format!("store-reader-{id}"));
     SqlitePoolOptions::new()
         .max_connections(settings.readers.max(1))
         .min_connections(0)
@@ -85,8 +83,8 @@ pub(super) fn reader_pool(settings: &StoreSettings) -> SqlitePool {
 }
 
 /// A connection that only moves pages from the log into the file.
-pub(super) async fn open_checkpointer(settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
-    let options = shared_options(&settings.path, 256)
+pub(super) async fn open_checkpointer(file: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = shared_options(file, 256)
         .synchronous(SqliteSynchronous::Normal)
         .pragma("wal_autocheckpoint", "0")
         .thread_name(|id| format!("store-checkpoint-{id}"));

@@ -15,7 +15,8 @@ async fn plan(store: &Sqlite, statement: &'static str) -> String {
 #[tokio::test]
 async fn lists_go_by_index_and_sort_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&StoreSettings::new(folder.path().join("results.db"))).await.unwrap();
+    let file = folder.path().join("results.db");
+    let store = Sqlite::open(&file, &StoreSettings::new(&file)).await.unwrap();
     for (statement, way) in [
         (records::LATEST, "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)"),
         (records::LATEST_OF_PROFILE, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),

@@ -4,13 +4,13 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
-use super::runs::stored;
-use super::tenants::Tenant;
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::protocol::paging::{Page, PageRequest};
-use crate::protocol::registry::{Origin, ProfileSummary, ProfileView, VersionView};
+use crate::protocol::registry::{ProfileSummary, ProfileView, VersionView};
 use crate::store::error::StoreError;
+use crate::store::rows::{digest_of, profile_summary, stored};
+use crate::store::tenants::Tenant;
 
 macro_rules! select_profiles {
     ($yaml:literal, $condition:literal) => {
@@ -66,7 +66,7 @@ impl Sqlite {
         let query = sqlx::query(PAGE).bind(tenant.0).bind(page.name().unwrap_or(""));
         let query = query.bind(enabled).bind(enabled).bind(i64::from(limit) + 1);
         let rows = query.fetch_all(&self.readers).await?;
-        let items = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
+        let items = rows.iter().map(|row| Ok(profile_summary!(row))).collect::<Result<Vec<_>, StoreError>>()?;
         Ok(Page::cut(items, limit, |profile| profile.id.as_str().to_owned()))
     }
 
@@ -121,36 +121,5 @@ pub(super) async fn current(
 }
 
 fn view(row: &SqliteRow) -> Result<ProfileView, StoreError> {
-    Ok(ProfileView { summary: summary(row)?, yaml: row.try_get("yaml")? })
-}
-
-fn summary(row: &SqliteRow) -> Result<ProfileSummary, StoreError> {
-    let (enabled, paused): (bool, bool) = (row.try_get("enabled")?, row.try_get("paused")?);
-    Ok(ProfileSummary {
-        id: stored(ProfileId::parse(row.try_get("profile_id")?))?,
-        name: row.try_get("name")?,
-        version: row.try_get("version")?,
-        digest: digest_of(row.try_get("digest")?)?,
-        enabled: enabled && !paused,
-        paused,
-        origin: origin_of(row.try_get("origin")?),
-        path: row.try_get("path")?,
-        updated_ms: row.try_get("updated_ms")?,
-    })
-}
-
-fn digest_of(bytes: &[u8]) -> Result<Digest, StoreError> {
-    let bytes = bytes.try_into().map_err(|_| StoreError::Engine("a stored digest has not 32 bytes".into()))?;
-    Ok(Digest::from_bytes(bytes))
-}
-
-pub(super) fn origin_text(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Folder => "folder",
-        Origin::Api => "api",
-    }
-}
-
-fn origin_of(text: &str) -> Origin {
-    if text == "folder" { Origin::Folder } else { Origin::Api }
+    Ok(ProfileView { summary: profile_summary!(row), yaml: row.try_get("yaml")? })
 }

@@ -6,13 +6,13 @@ use sqlx::sqlite::SqliteConnection;
 use super::Sqlite;
 use super::findings::{self, Of, Total, count, fate_number, from_json, set_fate, told};
 use super::job::{Bench, Write};
-use super::runs::stored;
-use super::tenants::Tenant;
 use crate::domain::drift::Fate;
 use crate::domain::ids::RunId;
 use crate::domain::shape::RunShape;
 use crate::protocol::aggregator::RunView;
 use crate::store::error::StoreError;
+use crate::store::rows::stored;
+use crate::store::tenants::Tenant;
 
 /// Runs of a profile that wait, at most.
 const MAX_WAITING: i64 = 100;

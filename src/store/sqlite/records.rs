@@ -4,13 +4,13 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
-use super::lists::Pager;
 use super::standing::{stands_now, stood_then};
-use super::tenants::Tenant;
 use crate::protocol::aggregator::{RecordFilter, RecordRow, Versions};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
+use crate::store::pager::Pager;
 use crate::store::record_row::{WantedDims, compose};
+use crate::store::tenants::Tenant;
 
 /// Every record, or those of a profile, behind a position; `$versions` narrows them to one version.
 macro_rules! select_records {

@@ -6,14 +6,14 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
 use super::findings::{Of, Total, count, from_json, to_json, together};
-use super::lists::Pager;
-use super::runs::shown;
-use super::tenants::Tenant;
 use crate::domain::ids::RunId;
 use crate::domain::rejects::{MAX_ROWS, RejectCount, RejectedRow};
 use crate::protocol::aggregator::{RejectView, Rejected, RejectsPage};
 use crate::protocol::paging::PageRequest;
 use crate::store::error::StoreError;
+use crate::store::pager::Pager;
+use crate::store::rows::shown;
+use crate::store::tenants::Tenant;
 
 /// Rows kept of a profile.
 const MAX_ROWS_OF_PROFILE: i64 = 10_000;

@@ -40,7 +40,7 @@ pub(super) async fn rekey(db: &mut SqliteConnection, profile: i64) -> Result<(),
     let find = "SELECT p.profile_id, v.key_dims FROM profiles p JOIN profile_versions v ON v.id = p.version
         WHERE p.id = ? AND coalesce(v.key_dims, '[]') <> coalesce(p.keyed_by, '[]')";
     let Some(row) = sqlx::query(find).bind(profile).fetch_optional(&mut *db).await? else { return Ok(()) };
-    let id = super::runs::stored(ProfileId::parse(row.try_get(0)?))?;
+    let id = crate::store::rows::stored(ProfileId::parse(row.try_get(0)?))?;
     let key_dims: Option<String> = row.try_get(1)?;
     for text in [
         "DELETE FROM revisions WHERE profile = ?",

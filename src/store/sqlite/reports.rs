@@ -6,11 +6,11 @@ use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
 use super::job::{Bench, Write};
-use super::lists::Pager;
-use super::tenants::Tenant;
 use crate::protocol::paging::{Page, PageRequest};
 use crate::protocol::reporter::{ReportSummary, ReportView};
 use crate::store::error::StoreError;
+use crate::store::pager::Pager;
+use crate::store::tenants::Tenant;
 
 pub(super) const PAGE: &str = "SELECT id, report_id, created_ms, spec FROM reports NOT INDEXED WHERE tenant_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
 

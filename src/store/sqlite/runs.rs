@@ -5,73 +5,42 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::Sqlite;
 use super::findings::Findings;
-use super::lists::Pager;
-use super::tenants::Tenant;
-use crate::domain::ids::{DroneId, ProfileId, RunId};
-use crate::domain::run::RunState;
+use crate::domain::ids::RunId;
 use crate::protocol::aggregator::{RunFilter, RunView};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
-use crate::store::run_facts::{RunFacts, state_number, state_of};
+use crate::store::pager::Pager;
+use crate::store::rows::{read_facts, run_view};
+use crate::store::run_facts::{StoredRun, state_number};
+use crate::store::tenants::Tenant;
 
 type Bound<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
 
-/// A run's row. `row` is absent until it is saved for the first time.
-#[derive(Debug, Clone)]
-pub(super) struct StoredRun {
-    pub(super) row: Option<i64>,
-    pub(super) profile: i64,
-    pub(super) drone: i64,
-    pub(super) profile_digest: Option<i64>,
-    pub(super) facts: RunFacts,
-}
-
-impl StoredRun {
-    /// Reads the columns of `runs`.
-    pub(super) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            row: Some(row.try_get("id")?),
-            profile: row.try_get("profile")?,
-            drone: row.try_get("drone")?,
-            profile_digest: row.try_get("profile_digest")?,
-            facts: read_facts(row)?,
-        })
-    }
-
-    /// Binds the columns of `runs` in their order.
-    pub(super) fn bind<'q>(&'q self, query: Bound<'q>, row: i64, tenant: Tenant, run_id: &'q RunId) -> Bound<'q> {
-        let facts = &self.facts;
-        let query = query.bind(row).bind(tenant.0).bind(run_id.as_str()).bind(self.profile);
-        let query = query.bind(self.drone).bind(self.profile_digest).bind(state_number(facts.state));
-        let query = query.bind(facts.started_ms).bind(facts.finished_ms).bind(facts.received_ms).bind(facts.batches);
-        let query = query.bind(facts.inserted).bind(facts.known).bind(facts.rejected).bind(facts.requests);
-        let query = query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref());
-        query.bind(facts.revised)
-    }
-}
-
-fn read_facts(row: &SqliteRow) -> Result<RunFacts, StoreError> {
-    Ok(RunFacts {
-        state: read_state(row)?,
-        started_ms: row.try_get("started_ms")?,
-        finished_ms: row.try_get("finished_ms")?,
-        received_ms: row.try_get("received_ms")?,
-        batches: row.try_get("batches")?,
-        inserted: row.try_get("inserted")?,
-        known: row.try_get("known")?,
-        rejected: row.try_get("rejected")?,
-        requests: row.try_get("requests")?,
-        bytes: row.try_get("bytes")?,
-        rows: row.try_get("rows")?,
-        dropped: row.try_get("dropped")?,
-        error: row.try_get("error")?,
-        revised: row.try_get("revised")?,
+/// Reads the columns of `runs`.
+pub(super) fn read_run(row: &SqliteRow) -> Result<StoredRun, StoreError> {
+    Ok(StoredRun {
+        row: Some(row.try_get("id")?),
+        profile: row.try_get("profile")?,
+        drone: row.try_get("drone")?,
+        profile_digest: row.try_get("profile_digest")?,
+        facts: read_facts!(row),
     })
 }
 
-fn read_state(row: &SqliteRow) -> Result<RunState, StoreError> {
-    let number: i64 = row.try_get("state")?;
-    state_of(number).ok_or_else(|| StoreError::Engine(format!("a stored run has the unknown state {number}")))
+/// Binds the columns of `runs` in their order.
+pub(super) fn bind_run<'q>(
+    run: &'q StoredRun,
+    query: Bound<'q>,
+    row: i64,
+    tenant: Tenant,
+    run_id: &'q RunId,
+) -> Bound<'q> {
+    let facts = &run.facts;
+    let query = query.bind(row).bind(tenant.0).bind(run_id.as_str()).bind(run.profile);
+    let query = query.bind(run.drone).bind(run.profile_digest).bind(state_number(facts.state));
+    let query = query.bind(facts.started_ms).bind(facts.finished_ms).bind(facts.received_ms).bind(facts.batches);
+    let query = query.bind(facts.inserted).bind(facts.known).bind(facts.rejected).bind(facts.requests);
+    query.bind(facts.bytes).bind(facts.rows).bind(facts.dropped).bind(facts.error.as_deref()).bind(facts.revised)
 }
 
 macro_rules! select_runs {
@@ -100,7 +69,8 @@ impl Sqlite {
     pub(in crate::store) async fn run(&self, tenant: Tenant, run_id: &RunId) -> Result<RunView, StoreError> {
         let query = sqlx::query(ONE_RUN).bind(tenant.0).bind(run_id.as_str());
         let row = query.fetch_optional(&self.readers).await?;
-        view(&row.ok_or_else(|| StoreError::UnknownRun(run_id.clone()))?)
+        let row = row.ok_or_else(|| StoreError::UnknownRun(run_id.clone()))?;
+        view(&row)
     }
 
     pub(in crate::store) async fn runs(
@@ -138,43 +108,16 @@ impl Sqlite {
     }
 }
 
+/// A run with what was found of it.
 fn view(row: &SqliteRow) -> Result<RunView, StoreError> {
-    let facts = read_facts(row)?;
-    let run_id = stored(RunId::parse(row.try_get("run_id")?))?;
-    let found = Findings::read(row, &run_id)?;
+    let run = run_view!(row);
+    let found = Findings::read(row, &run.run_id)?;
     Ok(RunView {
-        run_id,
-        profile_id: stored(ProfileId::parse(row.try_get("of_profile")?))?,
-        drone_id: stored(DroneId::parse(row.try_get("of_drone")?))?,
-        state: facts.state,
-        started_ms: facts.started_ms,
-        finished_ms: facts.finished_ms,
-        received_ms: facts.received_ms,
-        profile_digest: row.try_get("of_version")?,
-        batches: shown(facts.batches),
-        inserted: shown(facts.inserted),
-        known: shown(facts.known),
-        rejected: shown(facts.rejected),
-        requests: shown(facts.requests),
-        bytes: shown(facts.bytes),
-        rows: shown(facts.rows),
-        dropped: shown(facts.dropped),
-        revised: shown(facts.revised),
-        error: facts.error,
         failed_rows: found.failed_rows,
         rejects: found.rejects,
         drifted: found.drifted,
         changes: found.changes,
         quarantine: found.fate,
+        ..run
     })
-}
-
-/// A count; none is ever stored below 0.
-pub(super) fn shown(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
-}
-
-/// An id that was checked before it was stored.
-pub(super) fn stored<T>(id: Result<T, crate::domain::ids::IdError>) -> Result<T, StoreError> {
-    id.map_err(|error| StoreError::Engine(format!("a stored id is not one: {error}")))
 }

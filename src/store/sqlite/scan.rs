@@ -8,9 +8,9 @@ use sqlx::Row;
 
 use super::Sqlite;
 use super::standing::{stands_now, stood_then};
-use super::tenants::Tenant;
 use crate::domain::ids::ProfileId;
 use crate::store::error::StoreError;
+use crate::store::tenants::Tenant;
 
 const CHUNK: i64 = 10_000;
 

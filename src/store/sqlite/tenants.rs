@@ -1,7 +1,4 @@
-//! Tenants by name: the integer that every query is bound to.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+//! Tenants by name: looked up once, created with their first write.
 
 use sqlx::Row;
 
@@ -9,26 +6,7 @@ use super::Sqlite;
 use super::job::{Bench, Write};
 use crate::domain::ids::TenantId;
 use crate::store::error::StoreError;
-
-/// A tenant as the database knows it. No row belongs to `NOBODY`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) struct Tenant(pub(super) i64);
-
-const NOBODY: Tenant = Tenant(0);
-
-/// Tenants that were looked up; their integers never change.
-#[derive(Debug, Default)]
-pub(super) struct Tenants(Mutex<HashMap<TenantId, Tenant>>);
-
-impl Tenants {
-    fn get(&self, name: &TenantId) -> Option<Tenant> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
-    }
-
-    fn put(&self, name: &TenantId, tenant: Tenant) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), tenant);
-    }
-}
+use crate::store::tenants::{NOBODY, Tenant};
 
 impl Sqlite {
     /// For reads: a tenant that has never written owns nothing, and reading does not create it.

@@ -5,14 +5,15 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
 use super::job::{Bench, Write};
-use super::profiles::{current, origin_text};
+use super::profiles::current;
 use super::rekey::rekey;
-use super::tenants::Tenant;
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode};
 use crate::store::error::StoreError;
 use crate::store::observed::key_text;
+use crate::store::rows::origin_text;
+use crate::store::tenants::Tenant;
 use crate::store::types::NewVersion;
 
 impl Sqlite {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::answer::Failure;
+use super::answer::{Failure, Statuses};
 use super::form::{Archive, ColumnsDoc, Compression, Csv, Format};
 use super::paging::Paging;
 use super::request::{Body, Method};
@@ -13,7 +13,7 @@ use crate::profiles::document::fields::Field;
 use crate::profiles::document::rows::Rows;
 use crate::profiles::node::{At, Entries, Node, Read, Value, document, mismatch};
 use crate::profiles::problem::Problem;
-use crate::profiles::scalar::{Scalar, Scalars};
+use crate::profiles::scalar::{Scalar, Scalars, Texts};
 
 document! {
     /// A list that is asked for first; the source is then asked once for each of its rows, whose `values` are
@@ -46,13 +46,13 @@ document! {
         /// How to come to the next page of the list.
         paging: At<Paging>,
         /// A condition that a good answer meets.
-        success: At<String>,
+        success: At<Texts>,
         /// A path that exists only in an answer which reports a failure.
         failure: At<Failure>,
         /// Path of the source's own words on a failure.
         message: At<String>,
         /// Statuses that mean "no list", such as `[204, 404]`.
-        empty_on: Vec<At<u64>>,
+        empty_on: At<Statuses>,
         /// Where the rows of the list are, as in `rows` of a profile.
         rows: At<Rows>,
         /// Conditions that a row of the list must meet, all of them.

@@ -1,0 +1,127 @@
+//! Profiles as they are read: one, a page of them, the enabled ones, the versions of one.
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Row, query};
+
+use super::Postgres;
+use super::text::kept;
+use crate::domain::digest::Digest;
+use crate::domain::ids::ProfileId;
+use crate::protocol::paging::{Page, PageRequest};
+use crate::protocol::registry::{ProfileSummary, ProfileView, VersionView};
+use crate::store::error::StoreError;
+use crate::store::rows::{digest_of, profile_summary, stored};
+use crate::store::tenants::Tenant;
+
+macro_rules! select_profiles {
+    ($yaml:literal, $condition:literal) => {
+        concat!(
+            "SELECT p.profile_id, p.paused, p.updated_ms, v.id AS version_row, v.digest, v.name, v.version, v.enabled,
+                v.origin, v.path, ",
+            $yaml,
+            " FROM profiles p JOIN profile_versions v ON v.profile = p.id
+             WHERE p.tenant_id = $1 AND p.deleted_ms IS NULL AND ",
+            $condition
+        )
+    };
+}
+
+const CURRENT: &str = select_profiles!("v.yaml", "v.id = p.version AND p.profile_id = $2");
+const OF_DIGEST: &str = select_profiles!("v.yaml", "p.profile_id = $2 AND v.digest = $3");
+const PAGE: &str = select_profiles!(
+    "NULL AS yaml",
+    "v.id = p.version AND p.profile_id > $2 AND ($3::boolean IS NULL OR $3 = (v.enabled AND NOT p.paused))
+     ORDER BY p.profile_id LIMIT $4"
+);
+
+impl Postgres {
+    /// The integer of a profile, hidden or not.
+    pub(super) async fn profile_row(&self, tenant: Tenant, id: &ProfileId) -> Result<Option<i64>, StoreError> {
+        let ask = query("SELECT id FROM profiles WHERE tenant_id = $1 AND profile_id = $2");
+        let row = self.desk.optional(ask.bind(tenant.0).bind(id.as_str())).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    pub(in crate::store) async fn profile(
+        &self,
+        tenant: Tenant,
+        id: &ProfileId,
+        digest: Option<&Digest>,
+    ) -> Result<ProfileView, StoreError> {
+        let row = self.desk.optional(query(CURRENT).bind(tenant.0).bind(id.as_str())).await?;
+        let current = view(&row.ok_or_else(|| StoreError::UnknownProfile(id.clone()))?)?;
+        let Some(digest) = digest.filter(|digest| **digest != current.summary.digest) else { return Ok(current) };
+        let ask = query(OF_DIGEST).bind(tenant.0).bind(id.as_str()).bind(&digest.as_bytes()[..]);
+        let earlier = self.desk.optional(ask).await?;
+        let unknown = || StoreError::UnknownVersion { profile: id.clone(), digest: *digest };
+        view(&earlier.ok_or_else(unknown)?)
+    }
+
+    pub(in crate::store) async fn profiles(
+        &self,
+        tenant: Tenant,
+        enabled: Option<bool>,
+        page: &PageRequest,
+    ) -> Result<Page<ProfileSummary>, StoreError> {
+        let limit = page.limit()?;
+        let ask = query(PAGE).bind(tenant.0).bind(kept(page.name().unwrap_or("")));
+        let rows = self.desk.all(ask.bind(enabled).bind(i64::from(limit) + 1)).await?;
+        let items = rows.iter().map(|row| Ok(profile_summary!(row))).collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(Page::cut(items, limit, |profile| profile.id.as_str().to_owned()))
+    }
+
+    pub(in crate::store) async fn enabled_profiles(
+        &self,
+        tenant: Tenant,
+    ) -> Result<Vec<(ProfileId, Digest)>, StoreError> {
+        let text = "SELECT p.profile_id, v.digest FROM profiles p JOIN profile_versions v ON v.id = p.version
+            WHERE p.tenant_id = $1 AND p.deleted_ms IS NULL AND v.enabled AND NOT p.paused ORDER BY p.profile_id";
+        let rows = self.desk.all(query(text).bind(tenant.0)).await?;
+        rows.iter().map(|row| Ok((stored(ProfileId::parse(row.try_get(0)?))?, digest_of(row.try_get(1)?)?))).collect()
+    }
+
+    pub(in crate::store) async fn profiles_revision(&self, tenant: Tenant) -> Result<i64, StoreError> {
+        let ask = query("SELECT profiles_revision FROM tenants WHERE id = $1").bind(tenant.0);
+        Ok(self.desk.optional(ask).await?.map_or(Ok(0), |row| row.try_get(0))?)
+    }
+
+    /// The latest put first.
+    pub(in crate::store) async fn versions(
+        &self,
+        tenant: Tenant,
+        id: &ProfileId,
+    ) -> Result<Vec<VersionView>, StoreError> {
+        let text = "SELECT v.digest, v.version, v.id = p.version AS current, v.created_ms FROM profiles p
+            JOIN profile_versions v ON v.profile = p.id
+            WHERE p.tenant_id = $1 AND p.profile_id = $2 AND p.deleted_ms IS NULL ORDER BY v.turn DESC";
+        let rows = self.desk.all(query(text).bind(tenant.0).bind(id.as_str())).await?;
+        if rows.is_empty() {
+            return Err(StoreError::UnknownProfile(id.clone()));
+        }
+        let version = |row: &PgRow| {
+            Ok(VersionView {
+                digest: digest_of(row.try_get(0)?)?,
+                version: row.try_get(1)?,
+                current: row.try_get(2)?,
+                created_ms: row.try_get(3)?,
+            })
+        };
+        rows.iter().map(version).collect()
+    }
+}
+
+/// The current version of a profile that is not hidden.
+pub(super) async fn current(db: &mut PgConnection, tenant: Tenant, id: &ProfileId) -> Result<ProfileView, StoreError> {
+    let row = query(CURRENT).bind(tenant.0).bind(id.as_str()).fetch_optional(db).await?;
+    view(&row.ok_or_else(|| StoreError::UnknownProfile(id.clone()))?)
+}
+
+/// Whoever changes a tenant's profiles, or counts what it may have, does so alone: held until the transaction ends.
+pub(super) async fn lock_tenant(db: &mut PgConnection, tenant: Tenant) -> Result<(), StoreError> {
+    query("SELECT FROM tenants WHERE id = $1 FOR NO KEY UPDATE").bind(tenant.0).execute(db).await?;
+    Ok(())
+}
+
+fn view(row: &PgRow) -> Result<ProfileView, StoreError> {
+    Ok(ProfileView { summary: profile_summary!(row), yaml: row.try_get("yaml")? })
+}
