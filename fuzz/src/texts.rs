@@ -88,7 +88,7 @@ fn settled(reading: times::Reading, grain: Grain) {
 pub fn record(data: &[u8]) {
     let Ok(batch) = Batch::from_json(data) else { return };
     let (drone, profile, run): (&DroneId, &ProfileId, &RunId) = (&batch.drone_id, &batch.profile_id, &batch.run_id);
-    let sent = write_batch(drone, profile, run, batch.seq, &batch.records, batch.run.as_ref());
+    let sent = write_batch(drone, profile, run, batch.seq, &batch.records, batch.run.as_ref(), batch.hold);
     if batch.records.is_empty() && batch.run.is_none() {
         return;
     }

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use crate::domain::drift::{Change, Fate};
+
 /// Events kept for a slow listener.
 const BACKLOG: usize = 256;
 
@@ -26,6 +28,22 @@ pub enum Event {
         #[serde(default)]
         revised: u32,
     },
+    /// A run looked other than those before it.
+    #[serde(rename = "run.drifted")]
+    RunDrifted {
+        run_id: String,
+        profile_id: String,
+        drone_id: String,
+        fate: Option<Fate>,
+        changes: Vec<Change>,
+    },
+    /// Records of a run that were held were released or discarded.
+    #[serde(rename = "run.settled")]
+    RunSettled {
+        run_id: String,
+        profile_id: String,
+        fate: Fate,
+    },
     Drone {
         drone_id: String,
         state: Word,
@@ -41,6 +59,8 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Run { .. } => "run",
+            Self::RunDrifted { .. } => "run.drifted",
+            Self::RunSettled { .. } => "run.settled",
             Self::Drone { .. } => "drone",
             Self::Profile { .. } => "profile",
         }

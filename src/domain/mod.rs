@@ -4,10 +4,13 @@
 pub mod batch;
 pub mod canonical;
 pub mod digest;
+pub mod drift;
 pub mod fleet;
 pub mod ids;
 pub mod moment;
 pub mod observation;
 pub mod record;
+pub mod rejects;
 pub mod report;
 pub mod run;
+pub mod shape;

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::drift::DriftRule;
 use super::ids::RunId;
+use super::rejects::Rejects;
+use super::shape::RunShape;
 
 /// Where a run stands. `Partial` hit a limit of its profile: what it stored is right, but it is not all.
 /// `Unchanged` was told by the source that nothing changed since the last run.
@@ -72,4 +75,13 @@ pub struct RunReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub replay_of: Option<RunId>,
+    /// Rows that failed: all counted, the first kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejects: Option<Rejects>,
+    /// What the rows looked like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<RunShape>,
+    /// How the shape is to be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftRule>,
 }

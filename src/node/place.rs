@@ -22,6 +22,7 @@ pub fn store_settings(settings: &Settings) -> Result<StoreSettings, StartError> 
         queue_batches: set.queue_batches,
         queue_bytes: set.queue_bytes,
         max_reports: set.max_reports,
+        max_held_bytes: set.max_held_bytes,
         ..StoreSettings::at(place)
     })
 }

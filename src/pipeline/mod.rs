@@ -22,6 +22,7 @@ mod rivals;
 mod run;
 pub mod sight;
 mod sign_in;
+mod sketch;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -36,13 +36,15 @@ struct Mark {
 }
 
 /// What became of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     Added,
     Duplicate,
     Dropped,
     /// Another row has the same key, and the profile says that this is an error.
     Conflict,
+    /// The answer names another unit than the profile; how, in words.
+    OtherUnit(String),
 }
 
 impl Outbox {
@@ -121,6 +123,9 @@ impl Outbox {
     }
 
     fn dropped(&mut self, drop: &Drop, mapping: &Mapping, tally: &mut Tally) -> Put {
+        if let Drop::OtherUnit(unread) = drop {
+            return Put::OtherUnit(unread.in_words());
+        }
         tally.drop_row(drop, &mapping.conditions);
         Put::Dropped
     }

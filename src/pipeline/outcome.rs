@@ -11,7 +11,9 @@ use super::cursor::CursorMark;
 use super::kept::Keeper;
 use crate::domain::batch::Records;
 use crate::domain::digest::Digest;
+use crate::domain::rejects::Rejects;
 use crate::domain::run::RunState;
+use crate::domain::shape::RunShape;
 use crate::profiles::Profile;
 
 /// One execution of a profile. It holds secrets, so it is never shown.
@@ -83,6 +85,10 @@ pub struct RunOutcome {
     pub unread: Vec<Dropped>,
     /// What an operator should know and that lost nothing, such as local times that the clocks skip.
     pub notes: Vec<Dropped>,
+    /// The rows that failed: all counted, the first kept.
+    pub rejects: Rejects,
+    /// What the rows looked like.
+    pub shape: RunShape,
     /// For the next run.
     pub validators: Option<Validators>,
     /// For the next run, once the records are safe.

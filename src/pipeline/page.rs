@@ -4,16 +4,22 @@ use super::cursor;
 use super::decode::{self, Document, GridRows, Tables};
 use super::fetch::excerpt;
 use super::fields::{Tally, holds};
-use super::json::{Cell, JsonError, WalkError, Walker, line_and_column};
+use super::json::{Cell, JsonError, WalkError, Walker, line_and_column, member_names};
 use super::judge::{self, Told};
 use super::outbox::{Outbox, Put};
 use super::paging::PageFacts;
 use super::pivot::Pivoted;
 use super::request::instant;
-use crate::profiles::plan::{Cursor, FIRST_PARAM, Mapping, Scalar, Slot, Until, WINDOW_END, WINDOW_START};
+use super::sketch::{ROWS_LOOKED_AT, Sketch};
+use crate::domain::rejects::cut;
+use crate::profiles::plan::{
+    Cursor, FIRST_PARAM, Field, Mapping, Scalar, Slot, Source, Until, WINDOW_END, WINDOW_START,
+};
 
 /// After so many rows other work of the thread has its turn: a slice takes about a millisecond.
 const ROWS_PER_SLICE: u64 = 512;
+/// So much of a failed row is taken; less is kept once secrets are taken out.
+const MAX_RAW_CHARS: usize = 1_000;
 
 /// Why a page does not count.
 #[derive(Debug)]
@@ -98,7 +104,7 @@ pub struct Page<'p> {
 
 /// Rows of either kind of document.
 enum Rows<'a> {
-    Tree(Walker<'a, 'a>, &'a str),
+    Tree(Box<Walker<'a, 'a>>, &'a str),
     Grid(GridRows<'a>),
 }
 
@@ -114,6 +120,30 @@ impl<'a> Rows<'a> {
         match self {
             Self::Tree(walker, _) => walker.outer_rows(),
             Self::Grid(rows) => rows.outer_rows(),
+        }
+    }
+
+    /// Looks at the names and types of the row in hand.
+    fn look(&self, mapping: &Mapping, cells: &[Cell<'_>], sketch: &mut Sketch) {
+        sketch.look(mapping, cells);
+        let columns = match self {
+            Self::Tree(walker, _) => walker.column_names(),
+            Self::Grid(rows) => rows.column_names(),
+        };
+        columns.iter().for_each(|name| sketch.name(name, 1));
+        if let (true, Self::Tree(walker, _)) = (columns.is_empty(), self) {
+            member_names(walker.row_text().unwrap_or(""), |name| sketch.name(name, 1));
+        }
+    }
+
+    /// What the row in hand says, not longer than an excerpt needs.
+    fn excerpt(&self, mapping: &Mapping, cells: &[Cell<'_>]) -> String {
+        match self {
+            Self::Tree(walker, _) => match walker.row_text() {
+                Some(text) => cut(text, MAX_RAW_CHARS).to_owned(),
+                None => of_cells(mapping, cells),
+            },
+            Self::Grid(rows) => pairs(rows.row()),
         }
     }
 
@@ -136,16 +166,19 @@ pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -
     let (mut rows, tables) = match page.document {
         Document::Json(whole) => {
             let tables = Tables::read(whole, &mapping.lookups)?;
-            (Rows::Tree(Walker::new(&text, &mapping.places), &text), tables)
+            (Rows::Tree(Box::new(Walker::new(&text, &mapping.places)), &text), tables)
         }
         Document::Grid(grid) => (Rows::Grid(GridRows::new(grid, &mapping.places)?), Tables::default()),
     };
     let mut cells = page.cells();
-    let mut tally = Tally::default();
+    let mut tally = Tally::of(mapping);
     let mut pivoted = mapping.pivot.as_ref().map(Pivoted::new);
     let (mut count, mut limited, mut largest) = (0_u64, false, None);
     while rows.next_row(&mut cells)? {
         count += 1;
+        if count <= ROWS_LOOKED_AT {
+            rows.look(mapping, &cells, tally.sketch());
+        }
         largest = largest.max(page.cursor.and_then(|plan| cursor::value(plan, mapping, &cells)));
         if outbox.page_records() >= records_left {
             // Read on for what the answer says at its end.
@@ -155,7 +188,10 @@ pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -
                 pivoted.add(&cells, &mut tally)?;
             }
         } else {
-            conflict(outbox.put(mapping, &tables, &cells, &mut tally), mapping)?;
+            settled(outbox.put(mapping, &tables, &cells, &mut tally), mapping)?;
+            if tally.wants_excerpt() {
+                tally.excerpt(&rows.excerpt(mapping, &cells));
+            }
         }
         if count.is_multiple_of(ROWS_PER_SLICE) {
             tokio::task::yield_now().await;
@@ -166,7 +202,10 @@ pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -
             limited = true;
             break;
         }
-        conflict(outbox.put_unfiltered(mapping, &tables, row, &mut tally), mapping)?;
+        settled(outbox.put_unfiltered(mapping, &tables, row, &mut tally), mapping)?;
+        if tally.wants_excerpt() {
+            tally.excerpt(&of_cells(mapping, row));
+        }
     }
     match rows.missing() {
         Some(_) if mapping.rows_may_be_absent => tally.note("an answer has no element at the place of the rows", None),
@@ -178,10 +217,13 @@ pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -
     Ok(PageResult { facts, rows: count, cursor: largest, tally, limited, told })
 }
 
-/// Two rows with one key and different values, where the profile says that this is an error.
-fn conflict(put: Put, mapping: &Mapping) -> Result<(), PageError> {
-    if put != Put::Conflict {
-        return Ok(());
+/// A row may speak for the whole answer: two rows with one key and different values, where the profile says that this is
+/// an error, or another unit than the profile's.
+fn settled(put: Put, mapping: &Mapping) -> Result<(), PageError> {
+    match put {
+        Put::Added | Put::Duplicate | Put::Dropped => return Ok(()),
+        Put::OtherUnit(words) => return Err(PageError::Failed(words)),
+        Put::Conflict => {}
     }
     let key = mapping.record.fields.iter().filter(|field| field.in_key).map(|field| field.name.as_str());
     let key = key.collect::<Vec<_>>().join(", ");
@@ -200,6 +242,29 @@ impl<'p> Page<'p> {
         }
         cells
     }
+}
+
+/// A row told by the fields that are read from it.
+fn of_cells(mapping: &Mapping, cells: &[Cell<'_>]) -> String {
+    let told = |field: &Field| match &field.source {
+        Source::Slot(slot) => cells[usize::from(*slot)].text().map(|text| (field.name.clone(), text.into_owned())),
+        _ => None,
+    };
+    let told: Vec<(String, String)> = mapping.record.fields.iter().filter_map(told).collect();
+    pairs(told.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+}
+
+/// `name: value, name: value`.
+fn pairs<'t>(pairs: impl Iterator<Item = (&'t str, &'t str)>) -> String {
+    let mut out = String::new();
+    for (name, text) in pairs {
+        if out.len() >= MAX_RAW_CHARS {
+            break;
+        }
+        let between = if out.is_empty() { "" } else { ", " };
+        out.push_str(&format!("{between}{}: {}", cut(name, MAX_RAW_CHARS), cut(text, MAX_RAW_CHARS)));
+    }
+    cut(&out, MAX_RAW_CHARS).to_owned()
 }
 
 /// Says why a document cannot be walked, and where.

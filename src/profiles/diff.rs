@@ -97,6 +97,7 @@ const PARTS: &[(&str, Reach, &str)] = &[
     ("limits", Reach::Patch, ""),
     ("keep", Reach::Patch, ""),
     ("test", Reach::Patch, ""),
+    ("drift", Reach::Patch, ""),
 ];
 
 /// Members of the source that say what is asked; the others say how.

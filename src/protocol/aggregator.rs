@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 
 use super::call::calls;
 use super::paging::{Page, PageRequest};
+use crate::domain::drift::{Change, Fate};
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
+use crate::domain::rejects::RejectCount;
 use crate::domain::run::RunState;
 
 pub use super::batch::{Batch, BatchError};
@@ -17,6 +19,9 @@ pub struct Rejected {
     /// Index in `data`, from 0.
     pub index: u32,
     pub reason: String,
+    /// The record as it was sent, cut at 400 characters.
+    #[serde(default)]
+    pub excerpt: String,
 }
 
 /// What was committed. `inserted + known + rejected` is the number of records in the batch.
@@ -37,6 +42,39 @@ pub struct Receipt {
     pub rejects: Vec<Rejected>,
     /// True when this batch had been stored before: nothing was written now, the counts are of then.
     pub replayed: bool,
+    /// Records that are held until the run was judged, or somebody decides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held: u32,
+    /// Of a run's last batch: how its shape was judged, where there is something to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftTold>,
+    /// Runs whose held records had to go to make room, or for their age.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub discarded: Vec<RunId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// How a run's shape was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DriftTold {
+    /// False: there are changes that are only to be noted.
+    pub drifted: bool,
+    pub changes: Vec<Change>,
+    /// What became of the run's records, where they were held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<Fate>,
+}
+
+impl DriftTold {
+    /// Whether the run's records were not stored, so that nothing may build on them.
+    pub fn keeps_back(&self) -> bool {
+        matches!(self.fate, Some(Fate::Waiting | Fate::Failed | Fate::Discarded))
+    }
 }
 
 /// One stored record as JSON text: `record_id`, `profile_id`, `first_seen_ms`, `dims`, `measures`; for a result
@@ -77,6 +115,46 @@ pub struct RunView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub replay_of: Option<RunId>,
+    /// Rows that failed, and records that were refused; `rejects` has the first of them.
+    #[serde(default)]
+    pub failed_rows: u64,
+    /// Where they are told: `/api/runs/{id}/rejects`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejects: Option<String>,
+    /// The run looked other than those before it.
+    #[serde(default)]
+    pub drifted: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// What became of its records, where they were held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Fate>,
+}
+
+/// A row that failed, or a record that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RejectView {
+    pub reason: String,
+    /// What it says, cut at 400 characters.
+    pub excerpt: String,
+    /// Index in the post, of a record that was refused there; absent for a row of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+}
+
+/// What is known of the rows of a run that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RejectsPage {
+    /// All that failed.
+    pub total: u64,
+    /// By reason.
+    pub counts: Vec<RejectCount>,
+    /// How many were kept of the run: the first of each reason.
+    pub kept: u64,
+    pub items: Vec<RejectView>,
+    /// Cursor of the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -91,8 +169,25 @@ pub struct Summary {
     pub runs: u64,
     pub runs_by_state: std::collections::BTreeMap<String, u64>,
     pub last_received_ms: Option<i64>,
+    /// Runs that drifted, and what waits in quarantine.
+    #[serde(default)]
+    pub findings: FindingCounts,
     /// Profiles that have records or runs, by id.
     pub profiles: Vec<ProfileCounts>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingCounts {
+    /// Runs that drifted, ever.
+    pub drifted_runs: u64,
+    /// Rows that failed and records that were refused, ever.
+    pub failed_rows: u64,
+    /// Runs that wait in quarantine now.
+    pub waiting_runs: u64,
+    /// Bytes of records that are held now, compressed.
+    pub held_bytes: u64,
+    /// Runs whose held records were discarded, ever.
+    pub discarded_runs: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -140,6 +235,8 @@ pub struct RunFilter {
     pub profile_id: Option<ProfileId>,
     pub drone_id: Option<DroneId>,
     pub state: Option<RunState>,
+    #[serde(default)]
+    pub quarantine: Option<Fate>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -186,6 +283,22 @@ pub struct GetRun {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListRejects {
+    pub tenant: TenantId,
+    pub run_id: RunId,
+    pub page: PageRequest,
+}
+
+/// Says what becomes of the records of a run that waits in quarantine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SettleRun {
+    pub tenant: TenantId,
+    pub run_id: RunId,
+    /// False: they are discarded.
+    pub release: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetSummary {
     pub tenant: TenantId,
 }
@@ -197,5 +310,7 @@ calls! {
     GetHistory  => Page<RecordRow>, "/internal/aggregator/get-history", repeatable;
     ListRuns    => Page<RunView>,   "/internal/aggregator/list-runs", repeatable;
     GetRun      => RunView,         "/internal/aggregator/get-run", repeatable;
+    ListRejects => RejectsPage,     "/internal/aggregator/list-rejects", repeatable;
+    SettleRun   => RunView,         "/internal/aggregator/settle-run", repeatable;
     GetSummary  => Summary,         "/internal/aggregator/get-summary", repeatable;
 }

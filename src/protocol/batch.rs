@@ -13,6 +13,7 @@ use crate::domain::canonical::write_text;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId};
 use crate::domain::record::push_record;
+use crate::domain::rejects::{MAX_EXCERPT_CHARS, cut};
 use crate::domain::run::RunReport;
 
 /// At most this many records in one batch.
@@ -33,6 +34,8 @@ pub struct Batch {
     pub rejects: Vec<Rejected>,
     pub rejected: u32,
     pub run: Option<RunReport>,
+    /// The records wait until the whole run was judged by its shape.
+    pub hold: bool,
 }
 
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -55,9 +58,25 @@ impl Batch {
         Ok(batch)
     }
 
+    /// Reads what was accepted before and put aside.
+    pub fn from_kept(body: &[u8]) -> Result<Self, BatchError> {
+        Self::judge(body)
+    }
+
     fn judge(body: &[u8]) -> Result<Self, BatchError> {
         let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| BatchError::Malformed(error.to_string()))?;
         wire.check()
+    }
+
+    /// Whether its records wait until the whole run was judged.
+    pub fn is_held(&self) -> bool {
+        let rule = self.run.as_ref().and_then(|report| report.drift);
+        self.hold || rule.is_some_and(|rule| rule.then.holds())
+    }
+
+    /// The report that ends the run, if it is in this batch.
+    pub fn last_report(&self) -> Option<&RunReport> {
+        self.run.as_ref().filter(|report| report.state.is_final())
     }
 
     /// Names the batch by what it holds: records, rejects' count and report state.
@@ -83,6 +102,8 @@ struct Wire<'a> {
     data: Vec<&'a RawValue>,
     #[serde(default)]
     run: Option<RunReport>,
+    #[serde(default)]
+    hold: bool,
 }
 
 impl Wire<'_> {
@@ -98,11 +119,12 @@ impl Wire<'_> {
             let Err(reason) = push_record(&mut records, raw.get()) else { continue };
             rejected += 1;
             if rejects.len() < MAX_NAMED_REJECTS {
-                rejects.push(Rejected { index, reason });
+                let excerpt = cut(raw.get(), MAX_EXCERPT_CHARS).to_owned();
+                rejects.push(Rejected { index, reason, excerpt });
             }
         }
-        let Wire { drone_id, profile_id, run_id, seq, run, .. } = self;
-        Ok(Batch { drone_id, profile_id, run_id, seq, records, rejects, rejected, run })
+        let Wire { drone_id, profile_id, run_id, seq, run, hold, .. } = self;
+        Ok(Batch { drone_id, profile_id, run_id, seq, records, rejects, rejected, run, hold })
     }
 }
 
@@ -117,8 +139,8 @@ struct Judged<'a> {
 
 impl Serialize for Batch {
     fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-        let Self { drone_id, profile_id, run_id, seq, records, rejects, rejected, run } = self;
-        let body = write_batch(drone_id, profile_id, run_id, *seq, records, run.as_ref());
+        let Self { drone_id, profile_id, run_id, seq, records, rejects, rejected, run, hold } = self;
+        let body = write_batch(drone_id, profile_id, run_id, *seq, records, run.as_ref(), *hold);
         let text = String::from_utf8(body).map_err(serde::ser::Error::custom)?;
         let batch = RawValue::from_string(text).map_err(serde::ser::Error::custom)?;
         Judged { batch, rejected: *rejected, rejects: Cow::Borrowed(rejects) }.serialize(target)
@@ -133,6 +155,7 @@ pub fn write_batch(
     seq: Option<u32>,
     records: &Records,
     run: Option<&RunReport>,
+    hold: bool,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(records.byte_len() + records.len() + 1_024);
     for (name, text) in [
@@ -145,6 +168,9 @@ pub fn write_batch(
     }
     if let Some(seq) = seq {
         out.extend_from_slice(format!(",\"seq\":{seq}").as_bytes());
+    }
+    if hold {
+        out.extend_from_slice(b",\"hold\":true");
     }
     out.extend_from_slice(b",\"data\":[");
     for (index, (_, text)) in records.iter().enumerate() {
@@ -175,6 +201,8 @@ impl<'de> Deserialize<'de> for Batch {
 mod tests {
     use super::*;
 
+    const HELD: &str =
+        r#"{"drone_id":"d","profile_id":"p","run_id":"r","seq":1,"hold":true,"data":[{"dims":{},"measures":{"v":1}}]}"#;
     const MINIMAL: &str = r#"{"drone_id":"d1","profile_id":"census-population","run_id":"r1","data":[
         {"dims":{"geo":{"name":"CA"}},"measures":{"population":{"total":39538223}}}]}"#;
 
@@ -196,7 +224,7 @@ mod tests {
     #[test]
     fn a_batch_survives_the_way_to_another_process() {
         let bad = r#"{"drone_id":"d","profile_id":"p","run_id":"r","data":[7]}"#;
-        for body in [MINIMAL, bad] {
+        for body in [MINIMAL, bad, HELD] {
             let batch = Batch::from_json(body.as_bytes()).unwrap();
             let text = serde_json::to_string(&batch).unwrap();
             assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);

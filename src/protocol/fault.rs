@@ -63,6 +63,7 @@ codes! {
     NotAcceptable     "not_acceptable"      406 Never        "None of the asked formats is offered";
     ProfileExists     "profile_exists"      409 Never        "A profile with this id exists";
     BatchConflict     "batch_conflict"      409 Never        "Another batch was stored under this run and seq";
+    NotQuarantined    "not_quarantined"     409 Never        "The run does not wait in quarantine";
     RunConflict       "run_conflict"        409 Never        "This run id belongs to another profile";
     VersionConflict   "version_conflict"    412 Never        "The profile has changed meanwhile";
     BodyTooLarge      "body_too_large"      413 Never        "The body is larger than allowed";

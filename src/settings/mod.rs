@@ -95,6 +95,7 @@ pub struct StoreSettings {
     /// Where the store is; absent: `results.db` in the data folder.
     #[serde(serialize_with = "shown::secret_url")]
     pub url: Option<SecretString>,
+    pub max_held_bytes: u64,
     /// Of the user in `url`; goes before one that stands there.
     #[serde(serialize_with = "shown::secret")]
     pub password: Option<SecretString>,

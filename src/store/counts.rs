@@ -7,7 +7,7 @@ use super::rows::{shown, stored};
 use super::run_facts::{state_number, state_of};
 use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
-use crate::protocol::aggregator::{ProfileCounts, Summary};
+use crate::protocol::aggregator::{FindingCounts, ProfileCounts, Summary};
 
 /// A profile's counters as they are stored.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ macro_rules! read_counts {
 
 pub(super) use read_counts;
 
-/// Everything that is told of a tenant, from the counters of its profiles.
-pub(super) fn summary_of(rows: Vec<CountsRow>) -> Result<Summary, StoreError> {
+/// Everything that is told of a tenant, from the counters of its profiles and what was found of its runs.
+pub(super) fn summary_of(rows: Vec<CountsRow>, findings: FindingCounts) -> Result<Summary, StoreError> {
     let mut summary = Summary {
         records: 0,
         replaced: 0,
@@ -55,6 +55,7 @@ pub(super) fn summary_of(rows: Vec<CountsRow>) -> Result<Summary, StoreError> {
         runs: 0,
         runs_by_state: RunState::ALL.into_iter().map(|state| (state.as_str().to_owned(), 0)).collect(),
         last_received_ms: None,
+        findings,
         profiles: Vec::with_capacity(rows.len()),
     };
     for row in rows {

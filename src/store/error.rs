@@ -29,6 +29,8 @@ pub enum StoreError {
     UnknownDrone(DroneId),
     #[error("there is no run {0:?}")]
     UnknownRun(RunId),
+    #[error("run {run:?} does not wait in quarantine: {now}")]
+    NotQuarantined { run: RunId, now: String },
     #[error("there is no report {0:?}; it never was, or newer ones have taken its place")]
     UnknownReport(String),
     #[error("profile {0:?} exists; replace it with PUT, or choose another id")]
@@ -127,6 +129,7 @@ impl StoreError {
             Self::NoKey(_) => Code::InvalidRequest,
             Self::UnknownDrone(_) => Code::UnknownDrone,
             Self::UnknownRun(_) => Code::UnknownRun,
+            Self::NotQuarantined { .. } => Code::NotQuarantined,
             Self::UnknownReport(_) => Code::UnknownReport,
             Self::ProfileExists(_) => Code::ProfileExists,
             Self::VersionConflict { .. } => Code::VersionConflict,

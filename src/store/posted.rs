@@ -10,8 +10,11 @@ use super::keys::Keys;
 use super::observed::Observed;
 use super::run_facts::{Outcome, RunFacts, StoredRun};
 use super::tenants::Tenant;
+use crate::domain::batch::Records;
 use crate::domain::digest::Digest;
+use crate::domain::drift::{self, Change};
 use crate::domain::ids::ProfileId;
+use crate::domain::run::RunState;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 
@@ -19,7 +22,7 @@ use crate::protocol::batch::Batch;
 const BYTES_PER_RECORD: usize = 64;
 
 /// A batch that was posted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Posted {
     pub(super) tenant: Tenant,
     pub(super) batch: Batch,
@@ -31,6 +34,8 @@ pub(super) struct Posted {
     pub(super) content: Digest,
     /// Indices of the records, each key once.
     pub(super) distinct: Vec<usize>,
+    /// It was held until now, and what it told of its run is known.
+    pub(super) was_held: bool,
     keys: Arc<Keys>,
     /// The observations by the key that was known when the batch arrived.
     observed: Observed,
@@ -46,7 +51,32 @@ impl Posted {
         let content = batch.records.content_digest();
         let known = keys.get(tenant, &batch.profile_id);
         let observed = Observed::new(&batch.profile_id, known.as_deref(), &batch.records, &distinct);
-        Self { tenant, batch, now_ms, key, digest, content, distinct, keys, observed }
+        Self { tenant, batch, now_ms, key, digest, content, distinct, was_held: false, keys, observed }
+    }
+
+    /// A batch that was held, by the name that it came with.
+    pub(super) fn kept(
+        (tenant, keys, now_ms): (Tenant, Arc<Keys>, i64),
+        batch: Batch,
+        key: Vec<u8>,
+        digest: &[u8],
+    ) -> Result<Self, StoreError> {
+        let foreign = |_| StoreError::Engine("a held batch has no digest of 16 bytes".into());
+        let digest = <[u8; 16]>::try_from(digest).map_err(foreign)?;
+        Ok(Self { key, digest, was_held: true, ..Self::new(tenant, batch, keys, now_ms) })
+    }
+
+    /// The same batch without its records, its report saying what failed.
+    pub(super) fn failed(mut self, changes: &[Change]) -> Self {
+        self.batch.records = Records::default();
+        self.distinct.clear();
+        self.content = self.batch.records.content_digest();
+        self.observed = Observed::new(&self.batch.profile_id, None, &self.batch.records, &[]);
+        if let Some(report) = &mut self.batch.run {
+            report.state = RunState::Failed;
+            report.error = Some(drift::in_words(changes));
+        }
+        self
     }
 
     /// The observations by the key that holds now; mostly they were worked out by it before.
@@ -82,7 +112,18 @@ impl Posted {
     pub(super) fn receipt(&self, outcome: Outcome, replayed: bool) -> Receipt {
         let Outcome { inserted, known, rejected, revised } = outcome;
         let rejects = self.batch.rejects.clone();
-        Receipt { run_id: self.batch.run_id.clone(), inserted, known, revised, rejected, rejects, replayed }
+        Receipt {
+            run_id: self.batch.run_id.clone(),
+            inserted,
+            known,
+            revised,
+            rejected,
+            rejects,
+            replayed,
+            held: 0,
+            drift: None,
+            discarded: Vec::new(),
+        }
     }
 
     /// The run that begins with this batch.

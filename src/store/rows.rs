@@ -29,7 +29,8 @@ macro_rules! read_facts {
     };
 }
 
-/// A run as it is shown, from the columns of `runs` and `of_profile`, `of_drone`, `of_version`, `replay_of`.
+/// A run as it is shown, with nothing found of it, from the columns of `runs` and `of_profile`, `of_drone`, `of_version`,
+/// `replay_of`.
 macro_rules! run_view {
     ($row:expr) => {{
         let facts = $crate::store::rows::read_facts!($row);
@@ -58,6 +59,11 @@ macro_rules! run_view {
                 .try_get::<Option<&str>, _>("replay_of")?
                 .map(|id| $crate::store::rows::stored($crate::domain::ids::RunId::parse(id)))
                 .transpose()?,
+            failed_rows: 0,
+            rejects: None,
+            drifted: false,
+            changes: Vec::new(),
+            quarantine: None,
         }
     }};
 }

@@ -69,6 +69,14 @@ impl RunFacts {
         }
     }
 
+    /// Hears of a batch whose records are held: its report counts, its records do not yet.
+    pub(super) fn hear(&mut self, batch: &Batch, now_ms: i64) {
+        self.received_ms = self.received_ms.max(now_ms);
+        if let Some(report) = &batch.run {
+            self.take_report(report);
+        }
+    }
+
     /// Takes a batch in: its outcome is added, its report taken over.
     pub(super) fn take(&mut self, batch: &Batch, outcome: Outcome, now_ms: i64) {
         self.received_ms = self.received_ms.max(now_ms);

@@ -41,6 +41,8 @@ pub struct StoreSettings {
     pub queue_bytes: usize,
     /// Reports kept for each tenant; the oldest go first.
     pub max_reports: u32,
+    /// Bytes (compressed) of records that are held for each profile until their run is judged, or released by hand.
+    pub max_held_bytes: u64,
     /// Page cache of a file's writer, in KiB; a reader has a quarter of it.
     pub cache_kib: u32,
     /// How often and how fast a writer that panicked comes back. Its mailbox and deadline are not used.
@@ -64,6 +66,7 @@ impl StoreSettings {
             queue_batches: 256,
             queue_bytes: 64 << 20,
             max_reports: 1_000,
+            max_held_bytes: 256 << 20,
             cache_kib: 16 << 10,
             policy: Policy::default(),
             breakpoints: Breakpoints::none(),

@@ -191,6 +191,22 @@ impl Spool {
         Ok(())
     }
 
+    /// Forgets a batch that was taken without its records being stored: its note never holds.
+    pub async fn set_aside(&self, seq: i64) -> Result<(), StoreError> {
+        let mut db = self.db.lock().await;
+        let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+        remove_one(&mut transaction, seq).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The note of the last batch of this profile that was acknowledged.
+    pub async fn settled_note(&self, profile: &ProfileId) -> Result<Option<String>, StoreError> {
+        let mut db = self.db.lock().await;
+        let query = sqlx::query_scalar("SELECT note FROM notes WHERE profile_id = ?").bind(profile.as_str());
+        Ok(query.fetch_optional(&mut *db).await?)
+    }
+
     /// The latest note of this profile: of a batch that waits, else of the last that was acknowledged.
     pub async fn note(&self, profile: &ProfileId) -> Result<Option<String>, StoreError> {
         let mut db = self.db.lock().await;

@@ -8,7 +8,7 @@ use super::types::{NewVersion, SavedDrone};
 use super::{Engine, on_engine};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
-use crate::protocol::aggregator::{Receipt, RecordFilter, RecordRow, RunFilter, RunView, Summary};
+use crate::protocol::aggregator::{Receipt, RecordFilter, RecordRow, RejectsPage, RunFilter, RunView, Summary};
 use crate::protocol::batch::Batch;
 use crate::protocol::coordinator::{ReplayOf, ReplayRequest, RunRequest};
 use crate::protocol::paging::{Page, PageRequest};
@@ -193,6 +193,16 @@ impl TenantStore {
 
     pub async fn run(&self, run_id: &RunId) -> Result<RunView, StoreError> {
         read!(self, run(run_id))
+    }
+
+    /// The rows of a run that failed: counts, and a page of those that were kept.
+    pub async fn rejects(&self, run_id: &RunId, page: &PageRequest) -> Result<RejectsPage, StoreError> {
+        read!(self, rejects(run_id, page))
+    }
+
+    /// Stores the records of a run that waits in quarantine, or gives them up. The same again changes nothing.
+    pub async fn settle_run(&self, run_id: &RunId, release: bool, now_ms: i64) -> Result<RunView, StoreError> {
+        read!(self, settle_run(run_id, release, now_ms))
     }
 
     /// Counts, kept and not counted: the cost does not grow with the number of records.

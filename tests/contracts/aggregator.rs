@@ -1,10 +1,11 @@
 //! What the aggregator answers.
 
+use chartly::domain::drift::Fate;
 use chartly::domain::ids::{DroneId, RunId, TenantId};
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{
-    Batch, GetHistory, GetRun, GetSummary, ListRecords, ListResults, ListRuns, Receipt, RecordFilter, RecordRow,
-    RunFilter, StoreBatch,
+    Batch, GetHistory, GetRun, GetSummary, ListRecords, ListRejects, ListResults, ListRuns, Receipt, RecordFilter,
+    RecordRow, RunFilter, SettleRun, StoreBatch,
 };
 use chartly::protocol::fault::Code;
 use chartly::protocol::paging::{Page, PageRequest};
@@ -236,4 +237,53 @@ pub async fn get_summary(side: &Side, said: &mut Answers) {
     assert_eq!((profile.profile_id.as_str(), profile.records, profile.results), ("p", 3, 4));
     let elsewhere = GetSummary { tenant: TenantId::parse("other").unwrap() };
     assert_eq!(said.ask(aggregator, elsewhere).await.unwrap().records, 0);
+}
+
+pub async fn list_rejects(side: &Side, said: &mut Answers) {
+    let aggregator = &side.clients.aggregator;
+    let list = |run: &str, limit, cursor| ListRejects {
+        tenant: tenant(),
+        run_id: RunId::parse(run).unwrap(),
+        page: PageRequest { limit, cursor },
+    };
+    said.refused(aggregator, list("r1", None, None), Code::UnknownRun, &[]).await;
+    put(side, said, "p").await;
+    store(side, said, "r1", 0, &[json!(7), row("a", 1.0), json!({"dims": {}, "measures": {}})]).await;
+    let first = said.ask(aggregator, list("r1", Some(1), None)).await.unwrap();
+    assert_eq!((first.total, first.kept, first.items[0].index), (2, 2, Some(0)));
+    let second = said.ask(aggregator, list("r1", Some(1), first.next)).await.unwrap();
+    assert_eq!((second.items[0].index, second.next), (Some(2), None));
+    let run = said.ask(aggregator, get_run_message("r1")).await.unwrap();
+    assert_eq!((run.failed_rows, run.rejects.as_deref()), (2, Some("/api/runs/r1/rejects")));
+    said.refused(aggregator, list("r1", Some(0), None), Code::InvalidRequest, &["limit"]).await;
+}
+
+/// The report of a run whose rows all have this member.
+fn shaped(member: &str) -> Value {
+    json!({"state": "succeeded", "started_ms": 5, "rows": 20, "drift": {"then": "quarantine"},
+        "shape": {"rows": 20, "looked_at": 20, "names": {member: 20}, "fields": []}})
+}
+
+pub async fn settle_run(side: &Side, said: &mut Answers) {
+    let aggregator = &side.clients.aggregator;
+    let settle = |run: &str, release| SettleRun { tenant: tenant(), run_id: RunId::parse(run).unwrap(), release };
+    said.refused(aggregator, settle("r1", true), Code::UnknownRun, &[]).await;
+    put(side, said, "p").await;
+    for (run, member) in [("r1", "a"), ("r2", "b"), ("r3", "c")] {
+        let body = json!({"drone_id": "d1", "profile_id": "p", "run_id": run, "seq": 0, "data": [row(run, 1.0)],
+            "run": shaped(member)});
+        let receipt = said.ask(aggregator, message(&body)).await.unwrap();
+        assert_eq!(receipt.drift.and_then(|drift| drift.fate), (run != "r1").then_some(Fate::Waiting));
+    }
+    said.refused(aggregator, settle("r1", true), Code::NotQuarantined, &[]).await;
+    for _ in 0..2 {
+        let released = said.ask(aggregator, settle("r2", true)).await.unwrap();
+        assert_eq!((released.quarantine, released.inserted), (Some(Fate::Released), 1));
+        let discarded = said.ask(aggregator, settle("r3", false)).await.unwrap();
+        assert_eq!((discarded.quarantine, discarded.inserted), (Some(Fate::Discarded), 0));
+    }
+    said.refused(aggregator, settle("r2", false), Code::NotQuarantined, &[]).await;
+    said.refused(aggregator, settle("r3", true), Code::NotQuarantined, &[]).await;
+    let summary = said.ask(aggregator, GetSummary { tenant: tenant() }).await.unwrap();
+    assert_eq!((summary.records, summary.findings.drifted_runs, summary.findings.waiting_runs), (2, 2, 0));
 }

@@ -12,6 +12,7 @@ mod faults;
 mod histories;
 mod kill;
 mod model;
+mod quarantine;
 mod replays;
 mod server;
 mod size;

@@ -8,6 +8,7 @@ mod support;
 mod bad_input;
 mod cursor;
 mod demo;
+mod drift;
 mod drone;
 mod fixtures;
 mod prototype_faults;

@@ -5,9 +5,10 @@ use actix::{Actor, Context, Supervised};
 
 use super::answers;
 use super::events::{Event, Events};
+use crate::domain::drift::Fate;
 use crate::protocol::aggregator::{
-    GetHistory, GetRun, GetSummary, ListRecords, ListResults, ListRuns, Receipt, RecordRow, RunView, StoreBatch,
-    Summary,
+    GetHistory, GetRun, GetSummary, ListRecords, ListRejects, ListResults, ListRuns, Receipt, RecordRow, RejectsPage,
+    RunView, SettleRun, StoreBatch, Summary,
 };
 use crate::protocol::fault::Fault;
 use crate::protocol::paging::Page;
@@ -41,6 +42,7 @@ impl Aggregator {
         metrics::counter!("chartly_records_known_total").increment(u64::from(receipt.known));
         metrics::counter!("chartly_observations_revised_total").increment(u64::from(receipt.revised));
         metrics::counter!("chartly_records_rejected_total").increment(u64::from(receipt.rejected));
+        tell_drift(&seed.events, &receipt, profile.as_str(), drone.as_str());
         if !receipt.replayed {
             seed.events.publish(Event::Run {
                 run_id: receipt.run_id.to_string(),
@@ -76,9 +78,43 @@ impl Aggregator {
         Ok(seed.store.tenant(&message.tenant).run(&message.run_id).await?)
     }
 
+    async fn list_rejects(seed: Seed, message: ListRejects) -> Result<RejectsPage, Fault> {
+        Ok(seed.store.tenant(&message.tenant).rejects(&message.run_id, &message.page).await?)
+    }
+
+    async fn settle_run(seed: Seed, message: SettleRun) -> Result<RunView, Fault> {
+        let SettleRun { tenant, run_id, release } = message;
+        let run = seed.store.tenant(&tenant).settle_run(&run_id, release, seed.clock.now_ms()).await?;
+        let fate = if release { Fate::Released } else { Fate::Discarded };
+        seed.events.publish(settled(run_id.as_str(), run.profile_id.as_str(), fate));
+        Ok(run)
+    }
+
     async fn get_summary(seed: Seed, message: GetSummary) -> Result<Summary, Fault> {
         Ok(seed.store.tenant(&message.tenant).summary().await?)
     }
+}
+
+/// Tells of a run that drifted, and of held records that had to go.
+fn tell_drift(events: &Events, receipt: &Receipt, profile: &str, drone: &str) {
+    for run in &receipt.discarded {
+        metrics::counter!("chartly_quarantine_discarded_total").increment(1);
+        tracing::error!(%run, profile, "held records were discarded to make room, or for their age");
+        events.publish(settled(run.as_str(), profile, Fate::Discarded));
+    }
+    let Some(drift) = receipt.drift.as_ref().filter(|drift| drift.drifted && !receipt.replayed) else { return };
+    metrics::counter!("chartly_runs_drifted_total", "fate" => drift.fate.map_or("kept", Fate::word)).increment(1);
+    events.publish(Event::RunDrifted {
+        run_id: receipt.run_id.to_string(),
+        profile_id: profile.into(),
+        drone_id: drone.into(),
+        fate: drift.fate,
+        changes: drift.changes.clone(),
+    });
+}
+
+fn settled(run_id: &str, profile_id: &str, fate: Fate) -> Event {
+    Event::RunSettled { run_id: run_id.into(), profile_id: profile_id.into(), fate }
 }
 
 impl Actor for Aggregator {
@@ -94,5 +130,7 @@ answers!(Aggregator {
     GetHistory => get_history,
     ListRuns => list_runs,
     GetRun => get_run,
+    ListRejects => list_rejects,
+    SettleRun => settle_run,
     GetSummary => get_summary,
 });

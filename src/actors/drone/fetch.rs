@@ -13,6 +13,7 @@ use super::keep;
 use super::outbox::{Outbox, RunOf};
 use super::secrets::EnvironmentSecrets;
 use crate::domain::batch::Records;
+use crate::domain::drift::DriftRule;
 use crate::domain::ids::RunId;
 use crate::domain::run::{RunReport, RunState};
 use crate::pipeline::kept::KeptRuns;
@@ -60,8 +61,15 @@ pub(super) struct Note {
 }
 
 impl Note {
+    /// What holds for the next run. Where runs are judged before their records count, only what came with records that
+    /// are stored: a run that is put aside or fails must be asked for again.
     pub(super) async fn load(outbox: &Outbox, profile: &Profile) -> Self {
-        match outbox.spool().note(profile.id()).await {
+        let spool = outbox.spool();
+        let found = match profile.plan().drift.then.holds() {
+            true => spool.settled_note(profile.id()).await,
+            false => spool.note(profile.id()).await,
+        };
+        match found {
             Ok(Some(text)) => serde_json::from_str(&text).unwrap_or_default(),
             Ok(None) => Self::default(),
             Err(error) => {
@@ -130,7 +138,8 @@ async fn run_once(seed: Seed) -> Finished {
     let started_ms = seed.outbox.now_ms();
     let run_id = uuid::Uuid::now_v7().to_string();
     let run_id = RunId::parse(&run_id).expect("a UUID is printable and short");
-    let of = RunOf { profile_id: profile.id().clone(), run_id };
+    let held = profile.plan().drift.then.holds();
+    let of = RunOf { profile_id: profile.id().clone(), run_id, held };
 
     let validators = note.validators.take();
     let cursor = note.cursor.take();
@@ -146,7 +155,8 @@ async fn run_once(seed: Seed) -> Finished {
     };
     let outcome = pipeline::run(&fetcher(&seed.fetch), input, &mut sink).await;
 
-    let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms());
+    let rule = profile.plan().drift;
+    let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms(), rule);
     note.last_started_ms = Some(started_ms);
     note.validators = outcome.validators;
     note.cursor = outcome.cursor;
@@ -177,10 +187,19 @@ pub(super) fn begun(digest: &str, started_ms: i64) -> RunReport {
         dropped: 0,
         error: None,
         replay_of: None,
+        rejects: None,
+        shape: None,
+        drift: None,
     }
 }
 
-pub(super) fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finished_ms: i64) -> RunReport {
+pub(super) fn report(
+    outcome: &RunOutcome,
+    digest: &str,
+    started_ms: i64,
+    finished_ms: i64,
+    rule: DriftRule,
+) -> RunReport {
     RunReport {
         state: outcome.state,
         started_ms,
@@ -192,6 +211,9 @@ pub(super) fn report(outcome: &RunOutcome, digest: &str, started_ms: i64, finish
         dropped: outcome.dropped_rows(),
         error: outcome.error.clone(),
         replay_of: None,
+        rejects: (!outcome.rejects.is_empty()).then(|| outcome.rejects.clone()),
+        shape: Some(outcome.shape.clone()),
+        drift: Some(rule),
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Outbox {
 pub(super) struct RunOf {
     pub(super) profile_id: ProfileId,
     pub(super) run_id: RunId,
+    /// Its records wait at the control plane until the whole run was judged.
+    pub(super) held: bool,
 }
 
 impl Outbox {
@@ -51,7 +53,7 @@ impl Outbox {
         report: &RunReport,
         note: Option<&str>,
     ) -> Result<(), StoreError> {
-        let body = write_batch(&self.drone_id, &of.profile_id, &of.run_id, Some(seq), records, Some(report));
+        let body = write_batch(&self.drone_id, &of.profile_id, &of.run_id, Some(seq), records, Some(report), of.held);
         let pushed = self.spool.push(&of.profile_id, &body, note, self.clock.now_ms()).await?;
         if pushed.dropped > 0 {
             tracing::error!(batches = pushed.dropped, "the spool is at its bound; the oldest batches were dropped");

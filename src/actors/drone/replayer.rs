@@ -174,13 +174,17 @@ async fn replay_one(seed: &Seed, profile: &Profile, request_id: i64, file: KeptF
     let (started_ms, finished_ms) = (head.started_ms.saturating_add(behind_ms), kept.end().finished_ms);
     let digest = profile.digest().to_string();
     let begun = RunReport { replay_of: Some(head.run_id.clone()), ..begun(&digest, started_ms) };
-    let mut sink = OutboxSink::new(&seed.outbox, RunOf { profile_id: profile.id().clone(), run_id }, begun);
+    let mut sink =
+        OutboxSink::new(&seed.outbox, RunOf { profile_id: profile.id().clone(), run_id, held: false }, begun);
     let outcome = replay(&seed.fetch, kept, profile, &mut sink).await;
     let report = RunReport {
         replay_of: Some(head.run_id),
         // The source was not asked.
         requests: 0,
-        ..report(&outcome, &digest, started_ms, finished_ms)
+        // What was asked long ago is not compared with what is asked today.
+        shape: None,
+        drift: None,
+        ..report(&outcome, &digest, started_ms, finished_ms, profile.plan().drift)
     };
     count(report.state.as_str());
     if let Err(error) = sink.end(&report, None).await {

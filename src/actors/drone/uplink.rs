@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use super::outbox::Outbox;
 use crate::clients::ControlPlane;
+use crate::domain::drift::{Fate, in_words};
+use crate::domain::ids::RunId;
+use crate::protocol::aggregator::DriftTold;
 use crate::protocol::fault::{Code, Fault, Retry};
 use crate::runtime::Periodic;
 use crate::store::Spooled;
@@ -40,6 +43,8 @@ impl Uplink {
 /// What became of one batch.
 enum Delivery {
     Committed,
+    /// Taken, but its run's records are not stored: what the run learnt of the source does not hold.
+    KeptBack,
     /// Its profile is not known there now: it may have been removed, or its folder is not mounted yet. It waits, at
     /// most as long as the spool's bound allows, and holds up no other.
     Parked(Fault),
@@ -90,6 +95,7 @@ async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> Outcome {
     for Spooled { seq, zstd } in batches {
         match deliver(&seed.control_plane, Bytes::from(zstd)).await {
             Delivery::Committed => outcome.stored.push(seq),
+            Delivery::KeptBack => set_aside(seed, seq).await,
             Delivery::Parked(fault) => {
                 tracing::warn!(%fault, seq, "a batch waits until its profile is there again");
                 outcome.parked = true;
@@ -103,6 +109,13 @@ async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> Outcome {
         }
     }
     outcome
+}
+
+async fn set_aside(seed: &Seed, seq: i64) {
+    if let Err(error) = seed.outbox.spool().set_aside(seq).await {
+        // It will be sent again and answered as before.
+        tracing::error!(%error, "a batch that was put aside could not be removed from the spool");
+    }
 }
 
 async fn give_up(seed: &Seed, seq: i64, fault: &Fault) {
@@ -119,12 +132,26 @@ async fn deliver(control_plane: &ControlPlane, body: Bytes) -> Delivery {
             if receipt.rejected > 0 {
                 tracing::error!(rejected = receipt.rejected, first = ?receipt.rejects.first(), "records were rejected");
             }
-            Delivery::Committed
+            match receipt.drift {
+                Some(drift) => told(&receipt.run_id, &drift),
+                None => Delivery::Committed,
+            }
         }
         Err(fault) if fault.code == Code::UnknownProfile => Delivery::Parked(fault),
         Err(fault) if will_never_be_taken(&fault) => Delivery::Refused(fault),
         Err(fault) => Delivery::Later(fault),
     }
+}
+
+/// The run looked other than those before it.
+fn told(run_id: &RunId, drift: &DriftTold) -> Delivery {
+    let changes = in_words(&drift.changes);
+    if drift.drifted {
+        tracing::warn!(%run_id, fate = drift.fate.map(Fate::word), changes, "a run drifted");
+    } else {
+        tracing::info!(%run_id, changes, "a run has news of its source");
+    }
+    if drift.keeps_back() { Delivery::KeptBack } else { Delivery::Committed }
 }
 
 /// A wrong key or a proxy in between is for the operator to mend; the batch waits. What the batch itself is refused

@@ -142,7 +142,15 @@ fn told(outcome: &RunOutcome, shown: usize) -> String {
         };
         text.extend(list.iter().map(line));
     }
+    if !outcome.rejects.rows.is_empty() {
+        text.push_str("  rows that failed:\n");
+    }
+    text.extend(outcome.rejects.rows.iter().map(|row| format!("    {}: {}\n", row.reason, one_line(&row.excerpt))));
     text
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn requests(asked: &[Asked], made: u64) -> String {

@@ -77,6 +77,7 @@ async fn show_status(
         results.profiles.clear();
     }
     problems.extend(drones.as_ref().map(fleet_problems).unwrap_or_default());
+    problems.extend(results.as_ref().and_then(|results| quarantine_problem(results.findings.waiting_runs)));
     problems.extend(broken_files.iter().map(broken_file_problem));
     Ok(HttpResponse::Ok().json(Status {
         version: node.version,
@@ -123,6 +124,14 @@ fn fleet_problems(stats: &DroneStats) -> Vec<String> {
         problems.push(format!("{count} drones have not been heard of for a lease time; GET /api/drones names them"));
     }
     problems
+}
+
+fn quarantine_problem(waiting: u64) -> Option<String> {
+    let text = format!(
+        "{waiting} runs drifted and wait in quarantine; GET /api/runs?quarantine=waiting names them, \
+         POST /api/runs/{{id}}:release stores their records, :discard gives them up"
+    );
+    (waiting > 0).then_some(text)
 }
 
 fn broken_file_problem(file: &BrokenFile) -> String {

@@ -196,6 +196,18 @@ impl<'a> GridRows<'a> {
         }
     }
 
+    /// Names of all columns.
+    pub fn column_names(&self) -> &'a [String] {
+        &self.grid.names
+    }
+
+    /// The cells of the row in hand, with the names of their columns.
+    pub fn row(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let row = self.row.checked_sub(1);
+        let (start, end) = row.map_or((0, 0), |row| self.grid.span(row));
+        self.grid.names.iter().map(String::as_str).zip((start..end).map(|number| self.grid.cell(number)))
+    }
+
     /// Rows of the answer that were passed.
     pub fn outer_rows(&self) -> u64 {
         self.row as u64

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::decode::Tables;
 use super::json::Cell;
+use super::sketch::Fared;
 use crate::profiles::plan::{Content, Field, Mapping, Member, Rank, Rule, Slot};
 
 /// The longest record, in bytes.
@@ -142,6 +143,7 @@ impl Writer<'_> {
         let start = out.len();
         match value::write(field, self.row, out, self.tally) {
             Written::Yes => {
+                self.tally.sketch().count(index, Fared::Present);
                 if field.in_key {
                     self.identity.key = Some(chained(self.identity.key, &out[start..]));
                 }
@@ -151,13 +153,19 @@ impl Writer<'_> {
                 }
                 Ok(true)
             }
-            Written::Missing if field.in_key => Err(Drop::WithoutKey(field.name.clone())),
-            Written::Missing => Ok(false),
-            Written::Unread(unread) if dims => Err(Drop::Dim(unread)),
+            Written::Missing => {
+                self.tally.sketch().count(index, Fared::Missing);
+                if field.in_key { Err(Drop::WithoutKey(field.name.clone())) } else { Ok(false) }
+            }
             Written::Unread(unread) => {
+                self.tally.sketch().count(index, Fared::Unread);
+                if dims {
+                    return Err(Drop::Dim(unread));
+                }
                 self.tally.unread(&unread);
                 Ok(false)
             }
+            Written::OtherUnit(unread) => Err(Drop::OtherUnit(unread)),
         }
     }
 }

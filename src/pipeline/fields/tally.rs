@@ -2,8 +2,11 @@
 
 use thiserror::Error;
 
+use crate::domain::rejects::{MAX_ROWS, MAX_ROWS_OF_REASON, RejectedRow, Rejects};
+use crate::domain::shape::RunShape;
 use crate::pipeline::outcome::Dropped;
-use crate::profiles::plan::Field;
+use crate::pipeline::sketch::Sketch;
+use crate::profiles::plan::{Field, Mapping};
 use crate::profiles::time::TimeError;
 
 /// Reasons told apart by value are counted up to this many; the rest is counted together.
@@ -31,6 +34,8 @@ pub enum Loss {
     NoFactor,
     #[error("has a unit that does not convert")]
     NoUnit,
+    #[error("is in another unit than the profile says")]
+    OtherUnit,
 }
 
 /// A value that could not be read.
@@ -45,6 +50,10 @@ impl Unread {
     pub fn new(field: &Field, loss: Loss, text: &str) -> Self {
         let example = text.chars().take(MAX_EXAMPLE_CHARS).collect();
         Self { reason: format!("{} {loss}", field.name), example }
+    }
+
+    pub fn in_words(&self) -> String {
+        format!("{}: {}", self.reason, self.example)
     }
 }
 
@@ -62,6 +71,8 @@ pub enum Drop {
     TooLarge,
     /// Another row of the run has the same key, and counts instead.
     SameKey,
+    /// The answer names another unit than the profile.
+    OtherUnit(Unread),
 }
 
 /// Counts by reason.
@@ -70,6 +81,12 @@ pub struct Tally {
     dropped: Counts,
     unread: Counts,
     notes: Counts,
+    sketch: Sketch,
+    rejects: Rejects,
+    /// Why the row in hand is a reject whose excerpt is wanted.
+    waiting: Vec<String>,
+    /// Excerpts from which secrets are still to be taken out.
+    raw: Vec<RejectedRow>,
 }
 
 #[derive(Debug, Default)]
@@ -102,8 +119,45 @@ impl Counts {
 }
 
 impl Tally {
+    /// For one page.
+    pub fn of(mapping: &Mapping) -> Self {
+        Self { sketch: Sketch::of(mapping), ..Self::default() }
+    }
+
+    pub fn sketch(&mut self) -> &mut Sketch {
+        &mut self.sketch
+    }
+
     pub fn unread(&mut self, unread: &Unread) {
         self.unread.add(&unread.reason, Some(&unread.example));
+        self.reject(&unread.reason);
+    }
+
+    fn reject(&mut self, reason: &str) {
+        self.rejects.count(reason, 1);
+        let alike = || self.raw.iter().filter(|row| row.reason == reason).count();
+        if self.raw.len() < MAX_ROWS && alike() < MAX_ROWS_OF_REASON {
+            self.waiting.push(reason.to_owned());
+        }
+    }
+
+    /// Whether the excerpt of the row in hand is wanted.
+    pub fn wants_excerpt(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub fn excerpt(&mut self, excerpt: &str) {
+        for reason in std::mem::take(&mut self.waiting) {
+            self.raw.push(RejectedRow { reason, excerpt: excerpt.to_owned() });
+        }
+    }
+
+    /// Passes every text that came from the answer through `clean`. Excerpts are kept only after it.
+    pub fn redact(&mut self, clean: impl Fn(&str) -> String) {
+        self.raw.drain(..).for_each(|row| self.rejects.keep(&row.reason, &clean(&row.excerpt)));
+        let examples =
+            [&mut self.dropped, &mut self.unread, &mut self.notes].into_iter().flat_map(|counts| &mut counts.0);
+        examples.filter_map(|dropped| dropped.example.as_mut()).for_each(|example| *example = clean(example));
     }
 
     /// Counts something that an operator should know and that lost nothing.
@@ -117,15 +171,22 @@ impl Tally {
                 let text = conditions.get(*index).map_or("", |condition| condition.text.as_str());
                 self.dropped.add(&format!("where: not {text}"), None);
             }
-            Drop::WithoutMeasure => self.dropped.add("no measure has a value", None),
-            Drop::WithoutKey(name) => self.dropped.add(&format!("{name} of the key has no value"), None),
-            Drop::Dim(unread) => self.dropped.add(&unread.reason, Some(&unread.example)),
-            Drop::TooLarge => self.dropped.add("the record is too large", None),
             Drop::SameKey => self.dropped.add("another row of the run has the same key", None),
+            Drop::WithoutMeasure => self.failed("no measure has a value", None),
+            Drop::WithoutKey(name) => self.failed(&format!("{name} of the key has no value"), None),
+            Drop::Dim(unread) | Drop::OtherUnit(unread) => self.failed(&unread.reason, Some(&unread.example)),
+            Drop::TooLarge => self.failed("the record is too large", None),
         }
     }
 
+    fn failed(&mut self, reason: &str, example: Option<&str>) {
+        self.dropped.add(reason, example);
+        self.reject(reason);
+    }
+
     pub fn merge(&mut self, other: Self) {
+        self.sketch.merge(&other.sketch);
+        self.rejects.merge(&other.rejects);
         self.dropped.merge(other.dropped);
         self.unread.merge(other.unread);
         self.notes.merge(other.notes);
@@ -139,8 +200,13 @@ impl Tally {
         }
     }
 
-    /// Rows dropped, fields unread, and notes, by reason.
-    pub fn into_parts(self) -> (Vec<Dropped>, Vec<Dropped>, Vec<Dropped>) {
-        (self.dropped.0, self.unread.0, self.notes.0)
+    /// What the rows looked like.
+    pub fn shape(&self, fields: &[Field], rows: u64) -> RunShape {
+        self.sketch.shape(fields, rows)
+    }
+
+    /// Rows dropped, fields unread, and notes, by reason; and the rows that failed.
+    pub fn into_parts(self) -> (Vec<Dropped>, Vec<Dropped>, Vec<Dropped>, Rejects) {
+        (self.dropped.0, self.unread.0, self.notes.0, self.rejects)
     }
 }

@@ -22,6 +22,8 @@ pub enum Written {
     Missing,
     /// There is one, but it cannot be read.
     Unread(Unread),
+    /// The answer names another unit than the profile: all its numbers mean something else.
+    OtherUnit(Unread),
 }
 
 /// Appends the field's value to `out` as canonical JSON, or nothing.
@@ -193,8 +195,22 @@ fn write_measure(field: &Field, plan: &Number, text: &str, row: Row<'_>, out: &m
             Written::Yes
         }
         Ok(_) => unread(Loss::NotANumber),
+        Err(Loss::OtherUnit) => Written::OtherUnit(other_unit(field, plan, row)),
         Err(loss) => unread(loss),
     }
+}
+
+#[cold]
+fn other_unit(field: &Field, plan: &Number, row: Row<'_>) -> Unread {
+    let check = plan.steps.iter().find_map(|step| match step {
+        NumberStep::Check(slot, unit) => Some((cell_text(row.cell(*slot)), unit)),
+        _ => None,
+    });
+    let told = match &check {
+        Some((told, unit)) => format!("{} instead of {unit}", told.as_deref().unwrap_or("nothing")),
+        None => String::new(),
+    };
+    Unread::new(field, Loss::OtherUnit, &told)
 }
 
 fn boolean(text: &str) -> Option<f64> {
@@ -217,7 +233,16 @@ fn calculated(number: f64, step: &NumberStep, row: Row<'_>) -> Result<f64, Loss>
             let from = units::find(&name).ok_or(Loss::NoUnit)?;
             units::conversion(from, to).ok_or(Loss::NoUnit)?.apply(number)
         }
+        NumberStep::Check(slot, unit) => match cell_text(row.cell(*slot)) {
+            Some(told) if is_unit(&told, unit) => number,
+            _ => return Err(Loss::OtherUnit),
+        },
     })
+}
+
+/// Whether a spelling means this unit.
+fn is_unit(told: &str, unit: &str) -> bool {
+    told == unit || units::find(told).is_some_and(|known| units::find(unit) == Some(known))
 }
 
 /// Divides for a negative power, so that 5 and -1 are 0.5 exactly.

@@ -150,7 +150,7 @@ impl Run<'_> {
             answer = keeper.keep(request, answer, self.now_ms()).await;
         }
         judge::judge(&answer, self.plan, validators.is_some(), self.now_ms())?;
-        let page = match self.map(&answer, given, chain).await {
+        let page = match self.map(&answer, request, given, chain).await {
             Err(trouble @ Trouble::End(End::Failed { .. })) => {
                 // What has no rows may say why.
                 judge::judge_unread(&answer, self.plan, self.now_ms())?;

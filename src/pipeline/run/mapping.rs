@@ -11,6 +11,7 @@ use crate::pipeline::fetch::{Answer, FetchError, excerpt};
 use crate::pipeline::json::sniff::{self, SniffError};
 use crate::pipeline::judge;
 use crate::pipeline::page::{self, Given, Page, PageError, PageResult};
+use crate::pipeline::request::Outgoing;
 use crate::profiles::plan::Mapping;
 
 impl Run<'_> {
@@ -18,6 +19,7 @@ impl Run<'_> {
     pub(super) async fn map(
         &mut self,
         answer: &Answer,
+        request: &Outgoing,
         given: &Given,
         chain: &mut Chain,
     ) -> Result<PageResult, Trouble> {
@@ -60,6 +62,8 @@ impl Run<'_> {
         self.mapping_is_known |= page.rows > 0;
         self.cursor_seen = self.cursor_seen.max(page.cursor);
         self.pages += 1;
+        // An answer may repeat the key that it was asked with.
+        page.tally.redact(|text| request.redact(text));
         self.tally.merge(std::mem::take(&mut page.tally));
         Ok(page)
     }

@@ -244,7 +244,9 @@ impl<'r> Run<'r> {
             let one = |loss: Dropped| Dropped { example: loss.example.map(shown), reason: shown(loss.reason), ..loss };
             list.into_iter().map(one).collect()
         };
-        let (dropped, unread, notes) = self.tally.into_parts();
+        let fields = self.mapping.as_ref().map_or(&[][..], |mapping| &mapping.record.fields);
+        let shape = self.tally.shape(fields, self.rows);
+        let (dropped, unread, notes, rejects) = self.tally.into_parts();
         RunOutcome {
             state,
             error: error.map(shown),
@@ -256,6 +258,8 @@ impl<'r> Run<'r> {
             dropped: shown_all(dropped),
             unread: shown_all(unread),
             notes: shown_all(notes),
+            rejects: rejects.redacted(shown),
+            shape,
             cursor,
             validators: self.validators.filter(|_| whole),
             not_before_ms,

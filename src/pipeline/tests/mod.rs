@@ -2,6 +2,7 @@
 
 mod combine;
 mod differential;
+mod drift;
 mod first;
 mod forms;
 mod fuzz;
@@ -19,6 +20,8 @@ use super::judge::{self, Verdict};
 use super::outbox::Outbox;
 use super::outcome::Dropped;
 use super::page::{self, Given, PageError};
+use crate::domain::rejects::Rejects;
+use crate::domain::shape::RunShape;
 use crate::profiles::plan::MappingPlan;
 use crate::profiles::{Profile, load};
 
@@ -31,6 +34,8 @@ struct Mapped {
     dropped: Vec<Dropped>,
     unread: Vec<Dropped>,
     notes: Vec<Dropped>,
+    rejects: Rejects,
+    shape: RunShape,
 }
 
 fn profile(text: &str) -> Profile {
@@ -88,7 +93,10 @@ async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError>
     };
     judged(judge::judge_told(&head, profile.plan(), &page.told, 0))?;
     let (count, duplicates) = outbox.settle();
-    let (dropped, unread, notes) = page.tally.into_parts();
+    let mut tally = page.tally;
+    tally.redact(|text| text.replace("s3cret", "[secret]"));
+    let shape = tally.shape(&mapping.record.fields, page.rows);
+    let (dropped, unread, notes, rejects) = tally.into_parts();
     let batches: Vec<_> = outbox.take_full().into_iter().chain(outbox.take_open()).collect();
     let texts = batches.iter().flat_map(|batch| batch.iter().map(|(_, record)| record));
     let records: Vec<String> =
@@ -97,7 +105,7 @@ async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError>
     for record in &records {
         assert_canonical(record);
     }
-    Ok(Mapped { records, rows: page.rows, duplicates, dropped, unread, notes })
+    Ok(Mapped { records, rows: page.rows, duplicates, dropped, unread, notes, rejects, shape })
 }
 
 /// What the pipeline writes is what the store would write.

@@ -5,6 +5,7 @@ mod answer;
 mod auth;
 mod condition;
 mod decoding;
+mod drift;
 mod field;
 mod first;
 mod keep;
@@ -172,6 +173,7 @@ fn plan_of(
     check_pointers(paging.as_ref(), request.as_ref(), source.value.paging.as_ref(), notes);
     let mapping = mapping_plan(document, &params, notes)?;
     let duplicates = record::duplicates(document, notes);
+    let drift = drift::rule(document, notes);
     let request = request?;
     let (first, batch) = (None, None);
     Some(Plan {
@@ -189,6 +191,7 @@ fn plan_of(
         duplicates,
         limits,
         mapping,
+        drift,
     })
 }
 

@@ -120,6 +120,9 @@ pub fn numbers(doc: &FieldDoc, scope: &mut Scope<'_>, notes: &mut Notes) -> Vec<
 }
 
 fn convert(doc: &UnitDoc, place: Place, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<NumberStep> {
+    if doc.is.is_some() || doc.told_by.is_some() {
+        return check(doc, place, scope, notes);
+    }
     let Some(to) = &doc.to else {
         notes.add(place, "a conversion needs to, the unit of the measure");
         return None;
@@ -137,6 +140,24 @@ fn convert(doc: &UnitDoc, place: Place, scope: &mut Scope<'_>, notes: &mut Notes
         (None, Some(by)) => slot(by, scope, notes).map(|slot| NumberStep::ConvertBy(slot, target)),
         _ => {
             notes.add(place, "a conversion has either from or by");
+            None
+        }
+    }
+}
+
+/// The unit that the answer must name.
+fn check(doc: &UnitDoc, place: Place, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<NumberStep> {
+    match (&doc.is, &doc.told_by, doc.from.as_ref().or(doc.by.as_ref()).or(doc.to.as_ref())) {
+        (Some(is), Some(told_by), None) => {
+            let slot = slot(told_by, scope, notes)?;
+            Some(NumberStep::Check(slot, is.value.as_str().into()))
+        }
+        (_, _, Some(other)) => {
+            notes.add(other.place, "a unit is either checked (is and told_by) or converted (from or by, and to)");
+            None
+        }
+        _ => {
+            notes.add(place, "a unit that is checked needs both is and told_by");
             None
         }
     }

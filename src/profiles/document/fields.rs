@@ -79,7 +79,8 @@ document! {
         /// Path of a whole number: the value is multiplied with ten to the power of it.
         power10: At<String>,
         /// Unit of a measure, as UCUM writes it: `USD`, `Cel`; not part of the record. A map converts:
-        /// `{from: "[degF]", to: Cel}`, or `{by: unitCode, to: Cel}` where the answer names the unit.
+        /// `{from: "[degF]", to: Cel}`, or `{by: unitCode, to: Cel}` where the answer names the unit; or it is checked
+        /// against the answer: `{is: Cel, told_by: doc.units.temperature}`.
         unit: At<Unit>,
         /// What the field says. Not part of the record.
         description: String,
@@ -150,16 +151,20 @@ pub enum Unit {
 }
 
 document! {
-    /// A conversion of units. Known are the units of weather, length, mass, time, energy and volume; a value whose
+    /// A conversion of units, or a check. Known are the units of weather, length, mass, time, energy and volume; a value whose
     /// unit is not known, or measures something else, is not read.
     pub struct UnitDoc {
         /// The unit of the answer, as UCUM or the WMO write it: `[degF]`, `wmoUnit:degC`, `m/s`.
         from: At<String>,
         /// Path of the value that names the unit.
         by: At<String>,
-        /// The unit of the measure.
-        #[schemars(required)]
+        /// The unit of the measure, of a conversion.
         to: At<String>,
+        /// The unit of the measure, as the answer has it: nothing is converted.
+        is: At<String>,
+        /// Path of the value in which the answer names the unit. Where that is not `is`, the run fails: its numbers
+        /// mean something else.
+        told_by: At<String>,
     }
 }
 
@@ -169,7 +174,7 @@ impl Read for Unit {
             Value::Text(text) => Some(Self::Name(text.clone())),
             Value::Map(_) => UnitDoc::read(node, problems).map(Self::Convert),
             _ => {
-                mismatch(node, "a unit, or a map with from or by, and to", problems);
+                mismatch(node, "a unit, or a map with from or by, and to, or with is and told_by", problems);
                 None
             }
         }

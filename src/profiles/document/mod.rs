@@ -1,6 +1,7 @@
 //! A profile as its author writes it: the keys, their types and their meaning. The doc comments here are the
 //! reference and the editor's help; nothing is checked beyond the types (see `compile`).
 
+pub mod drift;
 pub mod fields;
 pub mod keep;
 pub mod rows;
@@ -15,6 +16,7 @@ use super::duration::Duration;
 use super::node::{At, Entries, Node, Place, Read, Value, document};
 use super::problem::Problem;
 use super::scalar::Scalar;
+use drift::DriftDoc;
 use fields::Field;
 use keep::Keep;
 use rows::{LookupDoc, Rows};
@@ -70,6 +72,8 @@ document! {
         keep: At<Keep>,
         /// Saved answers and the records that they must give.
         test: At<TestDoc>,
+        /// What is done when the source's answers change their shape.
+        drift: At<DriftDoc>,
     }
 }
 

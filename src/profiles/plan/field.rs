@@ -124,6 +124,8 @@ pub enum NumberStep {
     Convert(Conversion),
     /// From the unit that the slot names.
     ConvertBy(Slot, &'static Unit),
+    /// The slot must name this unit.
+    Check(Slot, Box<str>),
 }
 
 /// Values that mean "no value".

@@ -25,6 +25,7 @@ use super::path::Segment;
 pub use super::scalar::Scalar;
 pub use super::template::{Hole, Part, Template};
 pub use super::units::{Conversion, Unit};
+use crate::domain::drift::DriftRule;
 pub use answer::*;
 pub use auth::*;
 pub use decoding::*;
@@ -66,6 +67,8 @@ pub struct Plan {
     pub duplicates: Duplicates,
     pub limits: Limits,
     pub mapping: MappingPlan,
+    /// How a run is compared with those before it.
+    pub drift: DriftRule,
 }
 
 /// How often a source may be asked.

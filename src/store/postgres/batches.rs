@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Postgres;
+use super::quarantine::not_judged;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
@@ -39,6 +40,9 @@ impl Postgres {
     ) -> Result<Receipt, StoreError> {
         if self.counters.closed.load(Relaxed) {
             return Err(StoreError::Closed);
+        }
+        if batch.is_held() {
+            return Err(not_judged("hold"));
         }
         let posted = Posted::new(tenant, batch, Arc::default(), now_ms);
         let bytes = posted.bytes_held();

@@ -17,6 +17,7 @@ mod ledger;
 mod names;
 mod placing;
 mod profiles;
+mod quarantine;
 mod records;
 mod replays;
 mod reports;

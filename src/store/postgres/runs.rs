@@ -3,6 +3,7 @@
 use sqlx::{Row, query};
 
 use super::Postgres;
+use super::quarantine::not_judged;
 use crate::domain::ids::RunId;
 use crate::protocol::aggregator::{RunFilter, RunView};
 use crate::protocol::paging::{Page, PageRequest};
@@ -42,6 +43,9 @@ impl Postgres {
         filter: &RunFilter,
         page: &PageRequest,
     ) -> Result<Page<RunView>, StoreError> {
+        if filter.quarantine.is_some() {
+            return Err(not_judged("quarantine"));
+        }
         let filtered = filter.drone_id.is_some() || filter.state.is_some();
         let mut pager = Pager::new(page, i64::MAX, filtered)?;
         let profile = match &filter.profile_id {

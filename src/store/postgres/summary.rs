@@ -3,7 +3,7 @@
 use sqlx::{Row, query};
 
 use super::Postgres;
-use crate::protocol::aggregator::Summary;
+use crate::protocol::aggregator::{FindingCounts, Summary};
 use crate::store::counts::{read_counts, summary_of};
 use crate::store::error::StoreError;
 use crate::store::tenants::Tenant;
@@ -14,6 +14,8 @@ impl Postgres {
             LEFT JOIN runs r ON r.id = c.last_run
             WHERE p.tenant_id = $1 AND c.last_received_ms IS NOT NULL ORDER BY p.profile_id";
         let rows = self.desk.all(query(text).bind(tenant.0)).await?;
-        summary_of(rows.iter().map(|row| read_counts!(row)).collect::<Result<_, StoreError>>()?)
+        let counts = rows.iter().map(|row| read_counts!(row)).collect::<Result<_, StoreError>>()?;
+        // Nothing is found of runs on this engine yet.
+        summary_of(counts, FindingCounts::default())
     }
 }

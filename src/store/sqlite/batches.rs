@@ -7,14 +7,16 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
+use super::findings::{self, Of};
 use super::job::{Bench, Write};
-use super::ledger::{Entry, RecordSet, Sightings};
+use super::ledger::{Entry, RecordSet, Sightings, save_run};
 use super::names::intern;
 use super::placing::{Placed, Placing};
 use super::replays::note_replay;
 use super::revising::{Revised, Revising};
 use super::runs::read_run;
 use crate::domain::ids::ProfileId;
+use crate::domain::run::RunState;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
@@ -31,19 +33,22 @@ impl Sqlite {
         batch: Batch,
         now_ms: i64,
     ) -> Result<Receipt, StoreError> {
-        let receipt = self.write(Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?;
+        let receipt = match batch.is_held() {
+            true => self.store_held(tenant, batch, now_ms).await?,
+            false => self.write(Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?,
+        };
         self.counters.count_batch(&receipt);
         Ok(receipt)
     }
 }
 
 /// What the database holds about a batch before it is stored, and the rows that it will take.
-struct Found {
+pub(super) struct Found {
     profile: i64,
     run: Option<StoredRun>,
     drone: Option<i64>,
     version: Option<i64>,
-    next_run: i64,
+    pub(super) next_run: i64,
     next_batch: i64,
     next_set: i64,
     next_record: i64,
@@ -97,8 +102,15 @@ impl Found {
 }
 
 impl Posted {
+    /// Stores a batch that was held.
+    pub(super) async fn store_kept(&self, bench: &mut Bench<'_>) -> Result<Receipt, StoreError> {
+        let row = self.find(bench.db).await?;
+        let found = self.judge(bench.db, &row).await?;
+        self.store(bench, found).await
+    }
+
     /// Profile, run, an earlier copy of the batch and the rows to come, in one question.
-    async fn find(&self, db: &mut SqliteConnection) -> Result<SqliteRow, StoreError> {
+    pub(super) async fn find(&self, db: &mut SqliteConnection) -> Result<SqliteRow, StoreError> {
         let query = sqlx::query(FIND).bind(self.batch.drone_id.as_str()).bind(self.version());
         let query = query.bind(self.batch.run_id.as_str()).bind(&self.key[..]);
         let query = query.bind(self.tenant.0).bind(self.batch.profile_id.as_str());
@@ -106,7 +118,7 @@ impl Posted {
     }
 
     /// The receipt of then, where this very batch was stored before.
-    fn replay(&self, row: &SqliteRow) -> Result<Option<Receipt>, StoreError> {
+    pub(super) fn replay(&self, row: &SqliteRow) -> Result<Option<Receipt>, StoreError> {
         let Some(digest) = row.try_get::<Option<Vec<u8>>, _>("digest")? else { return Ok(None) };
         let profile: i64 = row.try_get("of_profile")?;
         let owner: Option<i64> = row.try_get("owner")?;
@@ -123,7 +135,7 @@ impl Posted {
     }
 
     /// Refuses what contradicts the store; nothing has been written by then.
-    async fn judge(&self, db: &mut SqliteConnection, row: &SqliteRow) -> Result<Found, StoreError> {
+    pub(super) async fn judge(&self, db: &mut SqliteConnection, row: &SqliteRow) -> Result<Found, StoreError> {
         let profile: i64 = row.try_get("of_profile")?;
         let owner: Option<i64> = row.try_get("owner")?;
         if let Some(other) = owner.filter(|owner| *owner != profile) {
@@ -168,7 +180,8 @@ impl Posted {
         };
         outcome.revised = revised.observations;
         run.facts.revised += i64::from(revised.observations);
-        let fresh = sightings.keep(bench, run_row, &run.facts);
+        let goes_on = self.was_held || !run.facts.state.is_final();
+        let fresh = sightings.keep(bench, run_row, run.facts.batches, goes_on);
         let entry = Entry {
             batch: found.next_batch,
             key: &self.key,
@@ -186,9 +199,12 @@ impl Posted {
             run_row,
             state_before,
         };
+        let of =
+            Of { profile: run.profile, run: run_row, version: run.profile_digest.unwrap_or(0), now_ms: self.now_ms };
         entry.write(bench.db).await?;
         note_replay(bench.db, run_row, run.profile, self.batch.run.as_ref()).await?;
-        Ok(self.receipt(outcome, false))
+        let drift = if self.was_held { None } else { findings::note(bench.db, of, &self.batch).await? };
+        Ok(Receipt { drift, ..self.receipt(outcome, false) })
     }
 
     async fn place(&self, bench: &mut Bench<'_>, found: &Found, observed: &Observed) -> Result<Placed, StoreError> {
@@ -213,12 +229,39 @@ impl Posted {
         found: &Found,
         outcome: Outcome,
     ) -> Result<StoredRun, StoreError> {
+        let mut run = self.run_of(db, found).await?;
+        run.facts.take(&self.batch, outcome, self.now_ms);
+        Ok(run)
+    }
+
+    /// The run of a batch whose records are held, saved as it was before it.
+    pub(super) async fn known_run(&self, db: &mut SqliteConnection, found: Found) -> Result<StoredRun, StoreError> {
+        let next_run = found.next_run;
+        let run = self.run_of(db, &found).await?;
+        let before = run.row.map(|_| run.facts.state);
+        let row = run.row.unwrap_or(next_run);
+        self.save_run(db, &run, row, before).await?;
+        Ok(StoredRun { row: Some(row), ..run })
+    }
+
+    /// Writes a run's row without a batch.
+    pub(super) async fn save_run(
+        &self,
+        db: &mut SqliteConnection,
+        run: &StoredRun,
+        row: i64,
+        before: Option<RunState>,
+    ) -> Result<(), StoreError> {
+        save_run(db, (self.tenant, &self.batch.run_id), run, row, before, self.now_ms).await
+    }
+
+    /// The run as it was before this batch.
+    async fn run_of(&self, db: &mut SqliteConnection, found: &Found) -> Result<StoredRun, StoreError> {
         let mut run = match (&found.run, found.drone) {
             (Some(run), _) => run.clone(),
             (None, Some(drone)) => self.begin_run(found.profile, drone),
             (None, None) => self.begin_run(found.profile, intern(db, self.tenant, self.batch.drone_id.as_str()).await?),
         };
-        run.facts.take(&self.batch, outcome, self.now_ms);
         // The first report that names the profile's version settles it.
         if let (None, Some(text)) = (run.profile_digest, self.version()) {
             run.profile_digest = Some(match found.version {

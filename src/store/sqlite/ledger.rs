@@ -13,7 +13,7 @@ use crate::protocol::batch::MAX_RECORDS;
 use crate::store::error::StoreError;
 use crate::store::id_set::IdSet;
 use crate::store::record_set::pack;
-use crate::store::run_facts::{Outcome, RunFacts, StoredRun, state_changes};
+use crate::store::run_facts::{Outcome, StoredRun, state_changes};
 use crate::store::tenants::Tenant;
 
 /// A set of records: in the database already, or to be written.
@@ -45,9 +45,9 @@ impl Sightings {
     }
 
     /// Remembers the run, if more of it will come, and gives the fresh rows.
-    pub(super) fn keep(self, bench: &mut Bench<'_>, run: i64, facts: &RunFacts) -> Vec<i64> {
-        if !facts.state.is_final() {
-            bench.memory.keep_run(run, facts.batches, self.seen);
+    pub(super) fn keep(self, bench: &mut Bench<'_>, run: i64, batches: i64, goes_on: bool) -> Vec<i64> {
+        if goes_on {
+            bench.memory.keep_run(run, batches, self.seen);
         }
         self.fresh
     }
@@ -104,10 +104,9 @@ pub(super) struct Entry<'a> {
     pub(super) state_before: Option<RunState>,
 }
 
-/// No `?1`: the arguments of statements in one text are counted through.
-macro_rules! entry {
-    ($($set:literal)?) => {
-        concat!($($set,)? "
+macro_rules! run {
+    () => {
+        "
     INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms, finished_ms,
         received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error, revised)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -115,17 +114,31 @@ macro_rules! entry {
         started_ms = excluded.started_ms, finished_ms = excluded.finished_ms, received_ms = excluded.received_ms,
         batches = excluded.batches, inserted = excluded.inserted, known = excluded.known,
         rejected = excluded.rejected, requests = excluded.requests, bytes = excluded.bytes, rows = excluded.rows,
-        dropped = excluded.dropped, error = excluded.error, revised = excluded.revised;
-    INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms,
-        revised)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-    UPDATE counters SET records = records + ?, results = results + ?, running = running + ?,
-        succeeded = succeeded + ?, unchanged = unchanged + ?, partial = partial + ?, failed = failed + ?,
-        last_run = ?, last_received_ms = max(coalesce(last_received_ms, ?), ?), replaced = replaced + ?,
-        seen_ms = max(coalesce(seen_ms, ?), ?) WHERE profile = ?")
+        dropped = excluded.dropped, error = excluded.error, revised = excluded.revised;"
     };
 }
 
+macro_rules! states {
+    () => {
+        " running = running + ?,
+        succeeded = succeeded + ?, unchanged = unchanged + ?, partial = partial + ?, failed = failed + ?,
+        last_run = ?, last_received_ms = max(coalesce(last_received_ms, ?), ?) WHERE profile = ?"
+    };
+}
+
+/// No `?1`: the arguments of statements in one text are counted through.
+macro_rules! entry {
+    ($($set:literal)?) => {
+        concat!($($set,)? run!(), "
+    INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms,
+        revised)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    UPDATE counters SET replaced = replaced + ?, seen_ms = max(coalesce(seen_ms, ?), ?), records = records + ?,
+        results = results + ?,", states!())
+    };
+}
+
+const RUN_ALONE: &str = concat!(run!(), " UPDATE counters SET", states!());
 const WITH_NEW_SET: &str = entry!("INSERT INTO record_sets (id, digest, ids) VALUES (?, ?, ?);");
 const WITHOUT_SET: &str = entry!();
 
@@ -144,13 +157,28 @@ impl Entry<'_> {
         let query = bind_run(self.run, query, self.run_row, self.tenant, self.run_id);
         let query = query.bind(self.batch).bind(profile).bind(self.run_row);
         let query = query.bind(self.key).bind(self.digest).bind(inserted).bind(known).bind(rejected);
-        let query = query.bind(set).bind(self.now_ms).bind(revised).bind(inserted).bind(self.seen as i64);
-        let query = state_changes(self.state_before, self.run.facts.state)
-            .into_iter()
-            .fold(query, |query, change| query.bind(change));
-        let query = query.bind(self.run_row).bind(self.now_ms).bind(self.now_ms).bind(self.replaced);
-        let query = query.bind(self.seen_ms).bind(self.seen_ms).bind(profile);
+        let query =
+            query.bind(set).bind(self.now_ms).bind(revised).bind(self.replaced).bind(self.seen_ms).bind(self.seen_ms);
+        let query = query.bind(inserted).bind(self.seen as i64);
+        let changes = state_changes(self.state_before, self.run.facts.state);
+        let query = changes.into_iter().fold(query, |query, change| query.bind(change));
+        let query = query.bind(self.run_row).bind(self.now_ms).bind(self.now_ms).bind(profile);
         query.execute(db).await?;
         Ok(())
     }
+}
+
+/// Writes a run's row alone, for a batch whose records are held.
+pub(super) async fn save_run(
+    db: &mut SqliteConnection,
+    (tenant, run_id): (Tenant, &RunId),
+    run: &StoredRun,
+    row: i64,
+    before: Option<RunState>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let query = bind_run(run, sqlx::query(RUN_ALONE), row, tenant, run_id);
+    let query = state_changes(before, run.facts.state).into_iter().fold(query, |query, change| query.bind(change));
+    query.bind(row).bind(now_ms).bind(now_ms).bind(run.profile).execute(db).await?;
+    Ok(())
 }

@@ -5,6 +5,8 @@ mod batches;
 mod checkpoint;
 mod drones;
 mod error;
+mod findings;
+mod held;
 mod history;
 mod job;
 mod late;
@@ -15,7 +17,9 @@ mod placing;
 #[cfg(test)]
 mod plans;
 mod profiles;
+mod quarantine;
 mod records;
+mod rejects;
 mod rekey;
 mod replays;
 mod reports;
@@ -70,6 +74,7 @@ pub(super) struct Sqlite {
     reins: Reins,
     max_reports: u32,
     standings: Standings,
+    max_held_bytes: u64,
 }
 
 impl Sqlite {
@@ -96,8 +101,17 @@ impl Sqlite {
         })?;
         let readers = open::reader_pool(file, settings);
         let tenants = Tenants::default();
-        let (keys, max_reports, standings) = (Arc::default(), settings.max_reports, Standings::default());
-        Ok(Self { queue, readers, tenants, keys, counters, reins, max_reports, standings })
+        Ok(Self {
+            queue,
+            readers,
+            tenants,
+            keys: Arc::default(),
+            counters,
+            reins,
+            max_reports: settings.max_reports,
+            standings: Standings::default(),
+            max_held_bytes: settings.max_held_bytes,
+        })
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {

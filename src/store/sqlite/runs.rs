@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::Sqlite;
+use super::findings::Findings;
 use crate::domain::ids::RunId;
 use crate::protocol::aggregator::{RunFilter, RunView};
 use crate::protocol::paging::{Page, PageRequest};
@@ -45,11 +46,13 @@ pub(super) fn bind_run<'q>(
 macro_rules! select_runs {
     ($index:literal, $condition:literal) => {
         concat!(
-            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version, y.replay_of FROM runs r ",
+            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version, y.replay_of,
+             f.rejected AS f_rejected, f.drifted AS f_drifted, f.changes AS f_changes, f.fate AS f_fate FROM runs r ",
             $index,
             "
              CROSS JOIN profiles p ON p.id = r.profile CROSS JOIN names d ON d.id = r.drone
-             LEFT JOIN names v ON v.id = r.profile_digest LEFT JOIN replays y ON y.run = r.id WHERE ",
+             LEFT JOIN names v ON v.id = r.profile_digest LEFT JOIN replays y ON y.run = r.id
+             LEFT JOIN findings f ON f.run = r.id WHERE ",
             $condition
         )
     };
@@ -68,7 +71,7 @@ impl Sqlite {
         let query = sqlx::query(ONE_RUN).bind(tenant.0).bind(run_id.as_str());
         let row = query.fetch_optional(&self.readers).await?;
         let row = row.ok_or_else(|| StoreError::UnknownRun(run_id.clone()))?;
-        Ok(run_view!(row))
+        view(&row)
     }
 
     pub(in crate::store) async fn runs(
@@ -77,7 +80,7 @@ impl Sqlite {
         filter: &RunFilter,
         page: &PageRequest,
     ) -> Result<Page<RunView>, StoreError> {
-        let filtered = filter.drone_id.is_some() || filter.state.is_some();
+        let filtered = filter.drone_id.is_some() || filter.state.is_some() || filter.quarantine.is_some();
         let mut pager = Pager::new(page, i64::MAX, filtered)?;
         let profile = match &filter.profile_id {
             None => None,
@@ -95,12 +98,27 @@ impl Sqlite {
             pager.got(rows.len());
             for row in rows {
                 let id = row.try_get("id")?;
-                let run = run_view!(row);
+                let run = view(&row)?;
                 let wanted = filter.drone_id.as_ref().is_none_or(|drone| *drone == run.drone_id)
-                    && filter.state.is_none_or(|state| state == run.state);
+                    && filter.state.is_none_or(|state| state == run.state)
+                    && filter.quarantine.is_none_or(|fate| run.quarantine == Some(fate));
                 pager.pass(id, wanted.then_some(run));
             }
         }
         Ok(pager.finish())
     }
+}
+
+/// A run with what was found of it.
+fn view(row: &SqliteRow) -> Result<RunView, StoreError> {
+    let run = run_view!(row);
+    let found = Findings::read(row, &run.run_id)?;
+    Ok(RunView {
+        failed_rows: found.failed_rows,
+        rejects: found.rejects,
+        drifted: found.drifted,
+        changes: found.changes,
+        quarantine: found.fate,
+        ..run
+    })
 }

@@ -14,6 +14,7 @@ impl Sqlite {
             LEFT JOIN runs r ON r.id = c.last_run
             WHERE p.tenant_id = ? AND c.last_received_ms IS NOT NULL ORDER BY p.profile_id";
         let rows = sqlx::query(text).bind(tenant.0).fetch_all(&self.readers).await?;
-        summary_of(rows.iter().map(|row| read_counts!(row)).collect::<Result<_, StoreError>>()?)
+        let counts = rows.iter().map(|row| read_counts!(row)).collect::<Result<_, StoreError>>()?;
+        summary_of(counts, self.finding_counts(tenant).await?)
     }
 }

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
+use crate::domain::rejects::RejectedRow;
 use crate::domain::run::RunState;
 use crate::http::extract::Json;
 use crate::http::problem::HttpError;
@@ -87,6 +88,8 @@ struct PreviewAnswer {
     dropped: Vec<Loss>,
     /// Values that could not be read while their row still gave a record, by reason.
     unread: Vec<Loss>,
+    /// The first rows that failed, with what they say.
+    rejects: Vec<RejectedRow>,
     /// What was asked, with `[secret]` for a secret.
     requests: Vec<Asked>,
 }
@@ -171,6 +174,7 @@ fn answer(given: Preview) -> PreviewAnswer {
         duplicates: outcome.duplicates,
         dropped: losses(outcome.dropped),
         unread: losses(outcome.unread),
+        rejects: outcome.rejects.rows,
         requests: given.asked,
     }
 }

@@ -1,6 +1,7 @@
 //! Results: batches in; records, results, runs and a summary out.
 
 mod post;
+mod quarantine;
 mod records;
 mod runs;
 mod shapes;
@@ -15,4 +16,7 @@ area!(
     records::record_history,
     runs::list_runs,
     runs::show_run,
+    quarantine::list_rejects,
+    quarantine::release_run,
+    quarantine::discard_run,
 );

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, Responder, get, web};
 
 use crate::actors::Clients;
+use crate::domain::drift::Fate;
 use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::http::extract::{Caller, PathId};
@@ -17,6 +18,7 @@ use crate::protocol::paging::Page;
     ("profile_id" = Option<String>, Query),
     ("drone_id" = Option<String>, Query),
     ("state" = Option<RunState>, Query),
+    ("quarantine" = Option<Fate>, Query, description = "What became of records that were held, such as `waiting`"),
     ("limit" = Option<u32>, Query, description = "Items of a page, 1 to 5,000; 100 unless said"),
     ("cursor" = Option<String>, Query, description = "`next` of the page before"),
 ))]
@@ -26,12 +28,14 @@ pub(super) async fn list_runs(
     caller: Caller,
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
-    let params = Params::of(&request, &["profile_id", "drone_id", "state", "limit", "cursor"])?;
+    let params = Params::of(&request, &["profile_id", "drone_id", "state", "quarantine", "limit", "cursor"])?;
     let states = RunState::ALL.map(RunState::as_str).join(", ");
+    let fates = Fate::ALL.map(Fate::word).join(", ");
     let filter = RunFilter {
         profile_id: params.parse("profile_id")?,
         drone_id: params.parse("drone_id")?,
         state: params.choice("state", &format!("one of {states}"), RunState::parse)?,
+        quarantine: params.choice("quarantine", &format!("one of {fates}"), Fate::parse)?,
     };
     let found = clients.aggregator.ask(ListRuns { tenant: caller.tenant, filter, page: params.page()? }).await?;
     Ok(page::json(&request, &params, &found))

@@ -19,6 +19,8 @@ pub(super) struct BatchShape {
     /// At most 50,000. A bad record is named in the receipt; the others are stored.
     pub data: Vec<RecordShape>,
     pub run: Option<RunReport>,
+    /// True: the records are held until the run has ended and its shape was judged.
+    pub hold: Option<bool>,
 }
 
 /// A record: dims are nested objects of text, measures nested objects of finite numbers.

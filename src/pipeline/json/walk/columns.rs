@@ -1,6 +1,7 @@
 //! Rows that are made of columns: tables whose first row names them, and parallel arrays.
 
 use super::{Column, Kind, Result, Walker, accepted, cell, clear, names};
+use crate::domain::shape::MAX_NAMES;
 use crate::pipeline::json::cell::Cell;
 use crate::pipeline::json::scan::Token;
 use crate::profiles::plan::{LevelKind, Slot, Unpivot};
@@ -29,6 +30,7 @@ impl<'a, 'p: 'a> Walker<'a, 'p> {
         }
         clear(&plan.slots, cells);
         self.outer_rows += u64::from(level == 0);
+        self.row_start = self.scanner.offset();
         self.table_cells(cells)?;
         Ok(unpivot.as_ref().is_none_or(|unpivot| self.next_wide(unpivot, cells)))
     }
@@ -64,14 +66,14 @@ impl<'a, 'p: 'a> Walker<'a, 'p> {
         }
         let named = unpivot.map_or(&[][..], |unpivot| unpivot.keys.named());
         let wanted = columns.iter().map(|(column, _)| column).chain(named.iter().map(|(column, _)| column));
-        match wanted.into_iter().find(|column| !names.iter().any(|name| **name == ***column)) {
-            Some(missing) => {
-                let listed = names.join(", ");
-                let listed: String = listed.chars().take(300).collect();
-                self.shape(format!("there is no column {missing:?}; the columns are {listed}"))
-            }
-            None => Ok(()),
+        let missing = wanted.into_iter().find(|column| !names.iter().any(|name| **name == ***column));
+        if let Some(missing) = missing {
+            let listed = names.join(", ");
+            let listed: String = listed.chars().take(300).collect();
+            return self.shape(format!("there is no column {missing:?}; the columns are {listed}"));
         }
+        self.names = names;
+        Ok(())
     }
 
     fn table_cells(&mut self, cells: &mut [Cell<'a>]) -> Result<()> {
@@ -115,11 +117,15 @@ impl<'a, 'p: 'a> Walker<'a, 'p> {
     pub(super) fn open_zip(&mut self, level: u16) -> Result<()> {
         let LevelKind::Zip { columns } = &self.level(level).kind else { return Ok(()) };
         self.columns.clear();
+        self.names.clear();
         self.push(Kind::Zip { level })?;
         let mut first = true;
         while let Some(key) = self.scanner.next_key(first)? {
             first = false;
             let wanted = columns.iter().find(|(name, _)| names(name, key));
+            if self.names.len() < MAX_NAMES {
+                self.names.push(key.raw.to_owned());
+            }
             let Some((name, slot)) = wanted else {
                 self.scanner.skip_value()?;
                 continue;

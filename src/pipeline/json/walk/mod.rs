@@ -111,6 +111,10 @@ pub struct Walker<'a, 'p: 'a> {
     wide: Vec<(Cell<'a>, Cell<'a>)>,
     /// How the last row of the innermost list was written.
     layout: Layout<'a>,
+    /// Where the row in hand begins.
+    row_start: usize,
+    /// Names of a table's columns, or of parallel arrays.
+    names: Vec<String>,
 }
 
 impl<'a, 'p> Walker<'a, 'p> {
@@ -129,12 +133,29 @@ impl<'a, 'p> Walker<'a, 'p> {
             outer_rows: 0,
             wide: Vec::new(),
             layout: Layout::new(),
+            row_start: 0,
+            names: Vec::new(),
         }
     }
 
     /// Elements of the outermost list of rows that were passed.
     pub fn outer_rows(&self) -> u64 {
         self.outer_rows
+    }
+
+    /// The row in hand as the answer has it; none where it is put together from several places.
+    pub fn row_text(&self) -> Option<&'a str> {
+        match self.places.levels.last()?.kind {
+            LevelKind::Each | LevelKind::Entries { .. } | LevelKind::Table { .. } => {
+                Some(self.scanner.since(self.row_start).trim())
+            }
+            LevelKind::Zip { .. } | LevelKind::Single => None,
+        }
+    }
+
+    /// Names that all rows share: of a table's columns, or of parallel arrays.
+    pub fn column_names(&self) -> &[String] {
+        &self.names
     }
 
     /// Why there are no rows, after the last one: the place is not there, or is not what it should be.

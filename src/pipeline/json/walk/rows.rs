@@ -31,6 +31,7 @@ impl<'a, 'p: 'a> Walker<'a, 'p> {
             return Ok(false);
         }
         self.outer_rows += u64::from(level == 0);
+        self.row_start = self.scanner.offset();
         if self.is_innermost(level) {
             if self.layout.repeats(&mut self.scanner, cells) {
                 return Ok(true);
