@@ -15,6 +15,8 @@ async fn the_status_waits_for_no_role_that_hangs() {
     five.all_well().await;
     for role in [Role::Registry, Role::Coordinator, Role::Aggregator] {
         five.of(role).process.signal("STOP");
+        // Its threads stop one after another.
+        tokio::time::sleep(Duration::from_millis(300)).await;
         let begun = Instant::now();
         let status = get(&format!("{gateway}/api/status")).await;
         let took = begun.elapsed();
