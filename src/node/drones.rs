@@ -50,7 +50,8 @@ pub(super) async fn embed(
             max_concurrency: settings.drone.max_concurrency,
             fetch: fetch_settings(&settings.drone, Arc::clone(&ledger))?,
             clock: Clock::System,
-            min_interval: min_interval(&settings.drone),
+            max_per_host: settings.drone.max_per_host,
+            min_interval_ms: i64::try_from(settings.drone.min_interval_ms).unwrap_or(i64::MAX),
         };
         drones.push(Drone::start(root, &place, options).await?);
     }
@@ -91,7 +92,8 @@ impl StandaloneDrone {
             max_concurrency: settings.drone.max_concurrency,
             fetch,
             clock: Clock::System,
-            min_interval: min_interval(&settings.drone),
+            max_per_host: settings.drone.max_per_host,
+            min_interval_ms: i64::try_from(settings.drone.min_interval_ms).unwrap_or(i64::MAX),
         };
         let drone = Drone::start(&root, &place, options).await?;
         pulse::start(&root, &place, data_dir);
@@ -150,10 +152,6 @@ fn spool(settings: &DroneSettings, data_dir: &Path) -> SpoolSettings {
 /// The folder of raw answers beside the spool.
 fn kept(settings: &DroneSettings, data_dir: &Path) -> KeptSettings {
     KeptSettings { folder: data_dir.join("kept"), max_bytes: settings.kept_max_bytes }
-}
-
-fn min_interval(settings: &DroneSettings) -> Duration {
-    Duration::from_millis(settings.min_interval_ms)
 }
 
 /// Checks what only those can judge who use it: networks, rules, the store's address. Starts nothing.

@@ -2,7 +2,7 @@
 //! what a profile means, and what two profiles are compared by.
 
 use super::node::{Member, Node, Place, Value};
-use super::plan::Limits;
+use super::plan::{CatchUp, Limits, Rhythm, Timing};
 use super::problem::Problems;
 use super::{Profile, answers, load, write_yaml, yaml};
 
@@ -42,14 +42,26 @@ pub fn long_form(text: &str, profile: &Profile) -> Node {
         every.key = "interval".into();
     }
     with_default(schedule, "enabled", node(Value::Bool(profile.enabled())));
-    with_default(schedule, "interval", seconds(profile.interval()));
-    with_default(schedule, "jitter", seconds(profile.jitter()));
+    timing(schedule, profile.timing());
     limits(inside(&mut out, "limits"), profile.limits());
     let source = inside(&mut out, "source");
     for (key, usual) in [("type", "http_rest"), ("method", "GET"), ("format", "json")] {
         with_default(source, key, text_node(usual));
     }
     node(Value::Map(in_order(out)))
+}
+
+fn timing(schedule: &mut Vec<Member>, timing: &Timing) {
+    match timing.rhythm {
+        Rhythm::Every(interval) => with_default(schedule, "interval", seconds(interval)),
+        Rhythm::At(_) => with_default(schedule, "zone", text_node("UTC")),
+    }
+    with_default(schedule, "jitter", seconds(timing.jitter));
+    let catch_up = match timing.catch_up {
+        CatchUp::Once => "once",
+        CatchUp::Skip => "skip",
+    };
+    with_default(schedule, "catch_up", text_node(catch_up));
 }
 
 /// The order in which a profile is read.
@@ -212,10 +224,7 @@ mapping:
         }
         let (short, again) =
             (load(MINIMAL).unwrap(), load(&long).unwrap_or_else(|problems| panic!("{long}{problems}")));
-        assert_eq!(
-            (short.fields(), short.limits(), short.interval()),
-            (again.fields(), again.limits(), again.interval())
-        );
+        assert_eq!((short.fields(), short.limits(), short.timing()), (again.fields(), again.limits(), again.timing()));
         // Said in full already: nothing changes any more.
         assert_eq!(explain(&long).unwrap(), long);
     }

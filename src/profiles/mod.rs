@@ -20,12 +20,12 @@ mod scalar;
 mod schema;
 mod template;
 pub mod time;
+pub mod timetable;
 pub mod units;
 mod write_yaml;
 mod yaml;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use long_form::explain;
 pub use own_test::{Expected, ProfileTest, TestAnswer};
@@ -37,7 +37,7 @@ pub use yaml::MAX_TEXT_BYTES;
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
-use plan::{Found, KeepAnswers, Limits, Mapping, MappingPlan, Plan};
+use plan::{Found, KeepAnswers, Limits, Mapping, MappingPlan, Plan, Timing};
 
 /// A profile that is without problems. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,9 +53,7 @@ struct Head {
     version: String,
     description: String,
     digest: Digest,
-    enabled: bool,
-    interval: Duration,
-    jitter: Duration,
+    timing: Timing,
     key: Vec<String>,
     fields: Vec<String>,
     test: Option<ProfileTest>,
@@ -102,9 +100,7 @@ fn head(id: ProfileId, text: &str, compiled: &compile::Compiled) -> Head {
         version: compiled.version.clone(),
         description: document.description.clone().unwrap_or_default(),
         digest: Digest::of(text.as_bytes()),
-        enabled: compiled.enabled,
-        interval: compiled.interval,
-        jitter: compiled.jitter,
+        timing: compiled.timing.clone(),
         key: document.key.iter().flatten().map(key).collect(),
         fields,
         test: compiled.test.clone(),
@@ -138,17 +134,12 @@ impl Profile {
 
     /// False: it runs only when asked to.
     pub fn enabled(&self) -> bool {
-        self.head.enabled
+        self.head.timing.enabled
     }
 
-    /// Time between two runs.
-    pub fn interval(&self) -> Duration {
-        self.head.interval
-    }
-
-    /// Each run is put off by a random time up to this.
-    pub fn jitter(&self) -> Duration {
-        self.head.jitter
+    /// When it runs by itself.
+    pub fn timing(&self) -> &Timing {
+        &self.head.timing
     }
 
     pub fn limits(&self) -> &Limits {

@@ -18,7 +18,9 @@ fn the_minimal_profile_loads() {
     let profile = load(MINIMAL).unwrap();
     assert_eq!(profile.id().as_str(), "census-population");
     assert_eq!(profile.name(), "US Census Population Data");
-    assert_eq!((profile.enabled(), profile.interval().as_secs(), profile.jitter().as_secs()), (true, 21_600, 30));
+    let timing = profile.timing();
+    assert_eq!((timing.enabled, timing.jitter.as_secs()), (true, 30));
+    assert_eq!(timing.rhythm, plan::Rhythm::Every(std::time::Duration::from_secs(21_600)));
     assert_eq!(profile.limits().max_bytes, 1_048_576);
     assert_eq!(profile.fields(), ["dims.geo.name", "measures.population.total"]);
     assert_eq!(profile.host(), "api.census.gov");

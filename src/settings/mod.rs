@@ -120,6 +120,7 @@ pub struct ReporterSettings {
 #[serde(deny_unknown_fields)]
 pub struct DroneSettings {
     pub max_concurrency: usize,
+    pub max_per_host: usize,
     pub spool_max_bytes: u64,
     pub spool_max_age_ms: u64,
     pub kept_max_bytes: u64,

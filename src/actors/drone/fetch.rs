@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keep;
 use super::outbox::{Outbox, RunOf};
+use super::schedule::Reached;
 use super::secrets::EnvironmentSecrets;
 use crate::domain::batch::Records;
 use crate::domain::drift::DriftRule;
@@ -90,6 +91,7 @@ pub(super) struct Go;
 pub(super) struct Finished {
     pub(super) state: RunState,
     pub(super) not_before_ms: Option<i64>,
+    pub(super) reached: Reached,
 }
 
 impl Fetch {
@@ -164,13 +166,22 @@ async fn run_once(seed: Seed) -> Finished {
     let spooled = sink.end(&report, Some(&text)).await;
     keep::end(&seed.kept, profile, keeper, &report).await;
     log(profile, &report);
-    let finished = Finished { state: report.state, not_before_ms: outcome.not_before_ms };
+    let finished = Finished { state: report.state, not_before_ms: outcome.not_before_ms, reached: reached(&report) };
     match spooled {
         Ok(()) => finished,
         Err(error) => {
             tracing::error!(profile = %profile.id(), %error, "a run's last batch could not be spooled; it runs again");
             Finished { state: RunState::Failed, ..finished }
         }
+    }
+}
+
+/// A run that failed without one byte of an answer says something of the host.
+fn reached(report: &RunReport) -> Reached {
+    match (report.state, report.requests, report.bytes) {
+        (RunState::Failed, 1.., 0) => Reached::No,
+        (_, 0, _) => Reached::Unknown,
+        _ => Reached::Yes,
     }
 }
 

@@ -40,8 +40,10 @@ pub struct Options {
     pub fetch: FetchSettings,
     pub kept: KeptSettings,
     pub clock: Clock,
+    /// Runs that ask one host at the same time, at most.
+    pub max_per_host: usize,
     /// No profile runs more often than this.
-    pub min_interval: Duration,
+    pub min_interval_ms: i64,
 }
 
 /// Where raw answers are kept, and how many bytes of them at most; 0 keeps none, whatever profiles say.
@@ -86,7 +88,8 @@ impl Drone {
             max_concurrency: options.max_concurrency,
             alive: Arc::clone(&alive),
             clock: options.clock.clone(),
-            min_interval: options.min_interval,
+            max_per_host: options.max_per_host,
+            min_interval_ms: options.min_interval_ms,
         };
         let scheduler = root.start(place, name("scheduler"), patient(), move || Scheduler::new(scheduler_seed));
 

@@ -35,6 +35,10 @@ impl Outbox {
         Self { spool, drone_id, clock, news: Arc::new(Notify::new()) }
     }
 
+    pub(super) fn drone_id(&self) -> &DroneId {
+        &self.drone_id
+    }
+
     pub(super) fn spool(&self) -> &Spool {
         &self.spool
     }

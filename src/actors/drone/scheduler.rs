@@ -12,7 +12,7 @@ use actix::{
 
 use super::fetch::{self, Fetch, Finished, Go, Note};
 use super::outbox::Outbox;
-use super::schedule::{Ended, Rhythm, Schedule};
+use super::schedule::{Ended, Pace, Reached, Schedule};
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
@@ -41,8 +41,10 @@ pub(super) struct Seed {
     pub(super) clock: Clock,
     /// Held by every fetch actor: whoever stops the drone sees when all of them have ended.
     pub(super) alive: Arc<()>,
+    /// Runs that ask one host at the same time.
+    pub(super) max_per_host: usize,
     /// No profile runs more often than this.
-    pub(super) min_interval: Duration,
+    pub(super) min_interval_ms: i64,
 }
 
 /// A profile's actor.
@@ -93,8 +95,8 @@ pub(super) struct GetProfiles;
 impl Scheduler {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
+            schedule: Schedule::new(seed.max_per_host),
             seed,
-            schedule: Schedule::default(),
             fetchers: BTreeMap::new(),
             answering: BTreeMap::new(),
             leaving: BTreeSet::new(),
@@ -105,11 +107,13 @@ impl Scheduler {
     /// Starts an actor for a profile. `last_ms`: when it last ran.
     fn take_on(&mut self, profile: Profile, last_ms: Option<i64>) {
         let id = profile.id().clone();
-        let rhythm = rhythm(&profile, self.seed.min_interval);
+        let pace = Pace::new(profile.timing(), self.seed.min_interval_ms);
+        // Where only the run knows whom it asks, it stands for itself.
+        let host = Some(profile.host()).filter(|host| !host.is_empty()).unwrap_or(id.as_str()).to_owned();
         let handle = self.start_fetch(&profile);
         self.fetchers.insert(id.clone(), Fetcher { profile, handle });
         let now_ms = self.seed.clock.now_ms();
-        self.schedule.put(&id, rhythm, last_ms, now_ms, rand::random());
+        self.schedule.put(&id, pace, &host, last_ms, now_ms, rand::random());
     }
 
     fn start_fetch(&self, profile: &Profile) -> Handle<Fetch> {
@@ -139,12 +143,13 @@ impl Scheduler {
 
     fn forget(&mut self, id: &ProfileId) {
         self.fetchers.remove(id);
-        self.schedule.remove(id);
+        self.schedule.remove(id, self.seed.clock.now_ms());
     }
 
     fn dispatch(&mut self, context: &mut Context<Self>) {
         let now_ms = self.seed.clock.now_ms();
-        for (id, requests) in self.schedule.take_due(now_ms, self.seed.max_concurrency) {
+        self.count_hosts_shut(now_ms);
+        for (id, requests) in self.schedule.take_due(now_ms, self.seed.max_concurrency, rand::random()) {
             let Some(fetcher) = self.fetchers.get(&id) else { continue };
             self.answering.insert(id.clone(), requests);
             let (handle, profile) = (fetcher.handle.clone(), *fetcher.profile.digest());
@@ -154,6 +159,12 @@ impl Scheduler {
                 actor.dispatch(later);
             }));
         }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count of hosts")]
+    fn count_hosts_shut(&self, now_ms: i64) {
+        let drone = self.seed.outbox.drone_id().to_string();
+        metrics::gauge!("chartly_drone_hosts_shut", "drone" => drone).set(self.schedule.hosts_shut(now_ms) as f64);
     }
 
     fn ended(&mut self, id: &ProfileId, digest: Digest, result: &Result<Finished, AskError>) {
@@ -172,7 +183,8 @@ impl Scheduler {
                 Ended::Badly
             }
         };
-        self.schedule.ended(id, how, now_ms, rand::random());
+        let reached = result.as_ref().map_or(Reached::Unknown, |finished| finished.reached);
+        self.schedule.ended(id, how, reached, now_ms, rand::random());
         if self.leaving.remove(id) {
             self.forget(id);
         }
@@ -220,15 +232,10 @@ impl Scheduler {
         let id = profile.id().clone();
         let running = self.answering.contains_key(&id);
         if !running {
-            self.schedule.remove(&id);
+            self.schedule.remove(&id, self.seed.clock.now_ms());
         }
         self.take_on(profile, None);
     }
-}
-
-fn rhythm(profile: &Profile, min_interval: Duration) -> Rhythm {
-    let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    Rhythm { interval_ms: ms(profile.interval().max(min_interval)), jitter_ms: ms(profile.jitter()) }
 }
 
 impl Actor for Scheduler {
@@ -245,7 +252,7 @@ impl Actor for Scheduler {
 impl Supervised for Scheduler {
     /// The session tells anew what to do, and the notes on disk tell when each profile last ran.
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.schedule = Schedule::default();
+        self.schedule = Schedule::new(self.seed.max_per_host);
         self.fetchers.clear();
         self.answering.clear();
         self.leaving.clear();

@@ -15,6 +15,7 @@ mod notes;
 mod politeness;
 mod record;
 mod rows;
+mod schedule;
 mod scope;
 mod source;
 mod steps;
@@ -25,11 +26,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::document::source::form::Format;
-use super::document::{Document, Limits as LimitsDoc, Schedule as ScheduleDoc};
+use super::document::{Document, Limits as LimitsDoc};
 use super::node::{At, Place};
 use super::own_test::ProfileTest;
 use super::path::{Origin, Path, Segment};
-use super::plan::{Found, FoundKind, KeepAnswers, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar};
+use super::plan::{Found, FoundKind, KeepAnswers, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar, Timing};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
 use notes::Notes;
@@ -38,18 +39,12 @@ use notes::Notes;
 pub struct Compiled {
     pub id: Option<ProfileId>,
     pub version: String,
-    pub enabled: bool,
-    pub interval: Duration,
-    pub jitter: Duration,
+    pub timing: Timing,
     pub plan: Option<Plan>,
     pub document: Document,
     pub test: Option<ProfileTest>,
     pub keep: Option<KeepAnswers>,
 }
-
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(3600);
-const MAX_JITTER: Duration = Duration::from_secs(60);
-const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Compiles a document; adds to `problems`.
 pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled {
@@ -57,12 +52,12 @@ pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled 
     let id = id(&document, &mut notes);
     let version = version(&document, &mut notes);
     minimal::expand(&mut document, &mut notes);
-    let (enabled, interval, jitter) = schedule(document.schedule.as_ref(), &mut notes);
+    let timing = schedule::timing(document.schedule.as_ref(), &mut notes);
     let plan = plan(&document, &mut notes);
     let test = test::test(document.test.as_ref(), &mut notes);
     let keep = keep::answers(document.keep.as_ref(), &mut notes);
     problems.append(&mut notes.problems);
-    Compiled { id, version, enabled, interval, jitter, plan, document, test, keep }
+    Compiled { id, version, timing, plan, document, test, keep }
 }
 
 fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {
@@ -83,25 +78,6 @@ fn version(document: &Document, notes: &mut Notes) -> String {
         notes.add_with_hint(version.place, message, "three numbers, such as 1.0.0");
     }
     version.value.clone()
-}
-
-fn schedule(schedule: Option<&At<ScheduleDoc>>, notes: &mut Notes) -> (bool, Duration, Duration) {
-    let Some(schedule) = schedule else { return (true, DEFAULT_INTERVAL, MAX_JITTER) };
-    let doc = &schedule.value;
-    if let (Some(_), Some(every)) = (&doc.interval, &doc.every) {
-        notes.add(every.place, "every and interval mean the same; keep one of them");
-    }
-    let millis = |duration: &At<super::duration::Duration>| Duration::from_millis(duration.value.ms);
-    let said = doc.interval.as_ref().or(doc.every.as_ref());
-    let interval = said.map_or(DEFAULT_INTERVAL, millis);
-    if interval < MIN_INTERVAL {
-        notes.add(said.map_or(schedule.place, |said| said.place), "the interval is at least 1s");
-    }
-    let jitter = doc.jitter.as_ref().map_or(MAX_JITTER.min(interval / 10), millis);
-    if let Some(long) = doc.jitter.as_ref().filter(|_| jitter > interval) {
-        notes.add(long.place, "the jitter is longer than the interval");
-    }
-    (doc.enabled.unwrap_or(true), interval, jitter)
 }
 
 fn limits(said: Option<&At<LimitsDoc>>, notes: &mut Notes) -> Limits {

@@ -5,6 +5,7 @@ pub mod drift;
 pub mod fields;
 pub mod keep;
 pub mod rows;
+pub mod schedule;
 pub mod source;
 pub mod test;
 
@@ -20,6 +21,7 @@ use drift::DriftDoc;
 use fields::Field;
 use keep::Keep;
 use rows::{LookupDoc, Rows};
+use schedule::Schedule;
 use source::Source;
 use test::TestDoc;
 
@@ -119,21 +121,6 @@ impl JsonSchema for Where {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let any = generator.subschema_for::<AnyOf>();
         json_schema!({ "description": "A condition.", "anyOf": [{ "type": "string" }, any] })
-    }
-}
-
-document! {
-    /// When the profile runs.
-    pub struct Schedule {
-        /// `false`: it runs only when asked to. Default `true`.
-        enabled: bool,
-        /// Time between two runs, such as `6h`, `1h30m` or `P7D`. Default `1h`.
-        interval: At<Duration>,
-        /// The same as `interval`.
-        every: At<Duration>,
-        /// Each run is put off by a random time up to this, so that many profiles do not run at once. Default: a
-        /// tenth of the interval, at most 1 minute.
-        jitter: At<Duration>,
     }
 }
 

@@ -14,6 +14,7 @@ mod field;
 mod first;
 mod keep;
 mod shape;
+mod timing;
 
 use super::document::Document;
 pub use super::document::fields::{Grain, Otherwise};
@@ -33,6 +34,7 @@ pub use field::*;
 pub use first::*;
 pub use keep::KeepAnswers;
 pub use shape::*;
+pub use timing::*;
 
 /// Index into the array of values of a row.
 pub type Slot = u16;
