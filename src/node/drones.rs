@@ -51,6 +51,7 @@ pub(super) async fn embed(
             fetch: fetch_settings(&settings.drone, Arc::clone(&ledger))?,
             clock: Clock::System,
             max_per_host: settings.drone.max_per_host,
+            max_batches_per_s: settings.drone.uplink_batches_per_s,
             min_interval_ms: i64::try_from(settings.drone.min_interval_ms).unwrap_or(i64::MAX),
         };
         drones.push(Drone::start(root, &place, options).await?);
@@ -93,6 +94,7 @@ impl StandaloneDrone {
             fetch,
             clock: Clock::System,
             max_per_host: settings.drone.max_per_host,
+            max_batches_per_s: settings.drone.uplink_batches_per_s,
             min_interval_ms: i64::try_from(settings.drone.min_interval_ms).unwrap_or(i64::MAX),
         };
         let drone = Drone::start(&root, &place, options).await?;
@@ -145,6 +147,7 @@ fn spool(settings: &DroneSettings, data_dir: &Path) -> SpoolSettings {
     SpoolSettings {
         max_bytes: settings.spool_max_bytes,
         max_age_ms: i64::try_from(settings.spool_max_age_ms).unwrap_or(i64::MAX),
+        at_the_bound: settings.spool_at_bound,
         ..SpoolSettings::new(data_dir.join("spool.db"))
     }
 }

@@ -84,6 +84,17 @@ pub enum Synchronous {
     Normal,
 }
 
+/// What is lost when the spool holds as many bytes as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtTheBound {
+    /// The oldest batches go.
+    #[default]
+    DropOldest,
+    /// Nothing more is taken in until there is room: the run fails and is made again later.
+    RefuseNew,
+}
+
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
@@ -123,6 +134,8 @@ pub struct DroneSettings {
     pub max_per_host: usize,
     pub spool_max_bytes: u64,
     pub spool_max_age_ms: u64,
+    pub spool_at_bound: AtTheBound,
+    pub uplink_batches_per_s: u32,
     pub kept_max_bytes: u64,
     pub allow_private: Vec<String>,
     pub user_agent: String,

@@ -37,7 +37,7 @@ use std::time::Duration;
 pub use error::StoreError;
 pub use lock::FileLock;
 pub use settings::{Place, Server, StoreSettings};
-pub use spool::{Pushed, Spool, SpoolSettings, SpoolStats, Spooled};
+pub use spool::{Job, Pushed, Spool, SpoolSettings, SpoolStats, Spooled};
 pub use tenant::TenantStore;
 pub use types::{NewVersion, SavedDrone};
 pub use vitals::StoreVitals;

@@ -11,6 +11,7 @@ mod demo;
 mod drift;
 mod drone;
 mod fixtures;
+mod offline;
 mod prototype_faults;
 mod public_data;
 mod registry;

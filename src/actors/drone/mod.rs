@@ -42,6 +42,8 @@ pub struct Options {
     pub clock: Clock,
     /// Runs that ask one host at the same time, at most.
     pub max_per_host: usize,
+    /// Batches sent each second, at most.
+    pub max_batches_per_s: u32,
     /// No profile runs more often than this.
     pub min_interval_ms: i64,
 }
@@ -76,7 +78,11 @@ impl Drone {
         let name = |part: &str| format!("drone/{}/{part}", options.drone_id);
         let (settings, alive) = (Arc::new(options.fetch.clone()), Arc::new(()));
 
-        let uplink_seed = uplink::Seed { outbox: outbox.clone(), control_plane: options.control_plane.clone() };
+        let uplink_seed = uplink::Seed {
+            outbox: outbox.clone(),
+            control_plane: options.control_plane.clone(),
+            max_batches_per_s: options.max_batches_per_s,
+        };
         let uplink = root.start(place, name("uplink"), patient(), move || Uplink::new(uplink_seed));
 
         let scheduler_seed = scheduler::Seed {

@@ -17,6 +17,7 @@ use crate::profiles::{self, Profile};
 use crate::protocol::coordinator::{Assignment, Beat, DroneHello, Work};
 use crate::protocol::fault::{Code, Fault};
 use crate::runtime::{Clock, Handle, Periodic};
+use crate::store::Job;
 
 /// How long a question for new work may wait at the control plane.
 const WORK_WAIT: Duration = Duration::from_secs(20);
@@ -41,6 +42,8 @@ pub(super) struct Seed {
 pub struct Session {
     seed: Seed,
     joined: bool,
+    /// It has taken up the work of before, or knows better.
+    recalled: bool,
     /// The work revision that was carried out in full.
     revision: Option<u64>,
     beat_every: Duration,
@@ -49,13 +52,17 @@ pub struct Session {
 
 impl Session {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { seed, joined: false, revision: None, beat_every: FIRST_BEAT, failures: 0 }
+        Self { seed, joined: false, recalled: false, revision: None, beat_every: FIRST_BEAT, failures: 0 }
     }
 
     /// One step: join if need be, else wait for work and carry it out.
     fn step(&mut self) -> ResponseActFuture<Self, ()> {
         let (seed, joined, revision, failures) = (self.seed.clone(), self.joined, self.revision, self.failures);
+        let recalled = std::mem::replace(&mut self.recalled, true);
         let step = async move {
+            if !recalled {
+                recall(&seed).await;
+            }
             if failures > 0 {
                 let most = MIN_PAUSE.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE);
                 tokio::time::sleep(most.mul_f64(rand::random_range(0.5..1.0))).await;
@@ -154,32 +161,57 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
     }
     let Work { revision: new, assignments, run_now, replays } = work;
     let held = seed.scheduler.ask(GetProfiles).await.map_err(fault_of)?;
-    let mut profiles = Vec::with_capacity(assignments.len());
+    let (mut profiles, mut jobs) = (Vec::with_capacity(assignments.len()), Vec::with_capacity(assignments.len()));
     for assignment in &assignments {
         let known = held
             .iter()
             .find(|profile| *profile.id() == assignment.profile_id && *profile.digest() == assignment.digest);
-        match known {
-            Some(profile) => profiles.push(profile.clone()),
-            None => profiles.extend(fetch_profile(seed, assignment).await?),
-        }
+        let (profile, text) = match known {
+            Some(profile) => (Some(profile.clone()), None),
+            None => fetch_profile(seed, assignment).await?,
+        };
+        let Some(profile) = profile else { continue };
+        jobs.push(Job { profile_id: profile.id().clone(), digest: *profile.digest(), text });
+        profiles.push(profile);
     }
     seed.scheduler.ask(Apply { profiles, run_now }).await.map_err(fault_of)?;
+    if let Err(error) = seed.outbox.spool().keep_work(&jobs).await {
+        tracing::warn!(%error, "the work is not kept on disk; a restart needs the control plane");
+    }
     if let Err(error) = seed.replayer.ask(Replays(replays)).await {
         tracing::error!(%error, "replays are not taken up");
     }
     Ok(Progress::Followed(new))
 }
 
-/// Gets one version. One that this program cannot read hides only itself.
-async fn fetch_profile(seed: &Seed, assignment: &Assignment) -> Result<Option<Profile>, Fault> {
+/// Gets one version, with its text. One that this program cannot read hides only itself.
+async fn fetch_profile(seed: &Seed, assignment: &Assignment) -> Result<(Option<Profile>, Option<String>), Fault> {
     let text = seed.control_plane.profile(&assignment.profile_id, &assignment.digest).await?;
     match profiles::load(&text) {
-        Ok(profile) => Ok(Some(profile)),
+        Ok(profile) => Ok((Some(profile), Some(text))),
         Err(problems) => {
             tracing::error!(profile = %assignment.profile_id, %problems, "this drone cannot read the profile");
-            Ok(None)
+            Ok((None, None))
         }
+    }
+}
+
+/// Takes up the work of before, until the control plane says what it is now: it may be away for days.
+async fn recall(seed: &Seed) {
+    let texts = match seed.outbox.spool().work().await {
+        Ok(texts) => texts,
+        Err(error) => {
+            tracing::warn!(%error, "the work of before cannot be read");
+            return;
+        }
+    };
+    let profiles: Vec<Profile> = texts.iter().filter_map(|text| profiles::load(text).ok()).collect();
+    if profiles.is_empty() {
+        return;
+    }
+    tracing::info!(profiles = profiles.len(), "goes on with the work of before");
+    if let Err(error) = seed.scheduler.ask(Apply { profiles, run_now: Vec::new() }).await {
+        tracing::warn!(%error, "the work of before is not taken up");
     }
 }
 
@@ -194,6 +226,6 @@ impl Actor for Session {
 
 impl Supervised for Session {
     fn restarting(&mut self, _: &mut Self::Context) {
-        (self.joined, self.revision, self.failures) = (false, None, 0);
+        (self.joined, self.recalled, self.revision, self.failures) = (false, false, None, 0);
     }
 }

@@ -26,6 +26,8 @@ const BATCHES_AT_ONCE: u32 = 8;
 pub(super) struct Seed {
     pub(super) outbox: Outbox,
     pub(super) control_plane: ControlPlane,
+    /// After an outage no more than so many batches a second are sent, so that a fleet that comes back is no flood.
+    pub(super) max_batches_per_s: u32,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ async fn deliver_all(seed: &Seed) -> bool {
         };
         let Some(last) = batches.last() else { return !parked };
         after = last.seq;
+        let turn = tokio::time::Instant::now() + Duration::from_secs(1) * count(&batches) / seed.max_batches_per_s.max(1);
         let outcome = deliver_some(seed, batches).await;
         if let Err(error) = seed.outbox.spool().acknowledged(&outcome.stored).await {
             // They will be sent again and answered as replays.
@@ -77,7 +80,12 @@ async fn deliver_all(seed: &Seed) -> bool {
             return false;
         }
         parked |= outcome.parked;
+        tokio::time::sleep_until(turn).await;
     }
+}
+
+fn count(batches: &[Spooled]) -> u32 {
+    u32::try_from(batches.len()).unwrap_or(u32::MAX)
 }
 
 #[derive(Default)]

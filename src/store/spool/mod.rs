@@ -4,6 +4,10 @@
 //! only when that batch was acknowledged, and goes with any batch of its profile that is lost, so that nothing is taken
 //! for known that the store never got.
 
+mod work;
+
+pub use work::Job;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,11 +19,11 @@ use super::error::StoreError;
 use super::lock::FileLock;
 use super::sqlite::inspect;
 use crate::domain::ids::ProfileId;
-use crate::settings::Synchronous;
+use crate::settings::{AtTheBound, Synchronous};
 
 /// "CHSP".
 const APPLICATION_ID: i32 = 0x4348_5350;
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 const CACHE_KIB: i64 = 512;
 /// Speed and memory matter more to a drone than the last tenth of the size.
 const ZSTD_LEVEL: i32 = 1;
@@ -53,7 +57,18 @@ INSERT INTO totals (batches, bytes, dropped) VALUES (0, 0, 0);
 CREATE TABLE store (
     store_id TEXT NOT NULL
 ) STRICT;
-PRAGMA user_version = 1;
+";
+
+/// What came with layout 2: the work as the control plane told it last, so that a drone that starts while it is away has
+/// something to do.
+const SCHEMA_OF_WORK: &str = "
+CREATE TABLE work (
+    profile_id TEXT PRIMARY KEY,
+    -- Digest of the text.
+    digest     TEXT NOT NULL,
+    text       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 2;
 ";
 
 /// How to open a spool.
@@ -65,16 +80,18 @@ pub struct SpoolSettings {
     pub max_bytes: u64,
     /// A batch older than this goes.
     pub max_age_ms: i64,
+    pub at_the_bound: AtTheBound,
     pub synchronous: Synchronous,
 }
 
 impl SpoolSettings {
-    /// 1 GiB and 14 days, every push synced.
+    /// 1 GiB and 14 days, then the oldest go; every push synced.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self {
             path: path.as_ref().to_owned(),
             max_bytes: 1 << 30,
             max_age_ms: 14 * 24 * 3_600_000,
+            at_the_bound: AtTheBound::DropOldest,
             synchronous: Synchronous::Full,
         }
     }
@@ -115,6 +132,7 @@ pub struct Spool {
     db: Mutex<SqliteConnection>,
     max_bytes: u64,
     max_age_ms: i64,
+    at_the_bound: AtTheBound,
     _lock: FileLock,
 }
 
@@ -125,8 +143,8 @@ impl Spool {
         let path = &settings.path;
         let lock = FileLock::take(FileLock::beside(path))?;
         let db = prepare(settings).await.map_err(|error| error.of_file(path))?;
-        let (max_bytes, max_age_ms) = (settings.max_bytes, settings.max_age_ms);
-        Ok(Self { db: Mutex::new(db), max_bytes, max_age_ms, _lock: lock })
+        let SpoolSettings { max_bytes, max_age_ms, at_the_bound, .. } = *settings;
+        Ok(Self { db: Mutex::new(db), max_bytes, max_age_ms, at_the_bound, _lock: lock })
     }
 
     /// Keeps a batch of a profile (its JSON), with the note that holds once it is acknowledged. `Ok` means it is on disk.
@@ -145,7 +163,14 @@ impl Spool {
         }
         let mut db = self.db.lock().await;
         let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
-        let dropped = self.make_room(&mut transaction, bytes, now_ms).await?;
+        let dropped = match self.make_room(&mut transaction, bytes, now_ms).await {
+            Err(full @ StoreError::SpoolFull { .. }) => {
+                sqlx::query("UPDATE totals SET dropped = dropped + 1").execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                return Err(full);
+            }
+            made => made?,
+        };
         let insert =
             sqlx::query("INSERT INTO batches (profile_id, pushed_ms, bytes, note, body) VALUES (?, ?, ?, ?, ?)");
         let insert = insert.bind(profile.as_str()).bind(now_ms).bind(bytes.cast_signed()).bind(note).bind(zstd);
@@ -154,6 +179,13 @@ impl Spool {
         totals.bind(bytes.cast_signed()).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(Pushed { seq, dropped })
+    }
+
+    /// The clock was set: what waits stays as old as it is.
+    pub async fn clock_was_set(&self, by_ms: i64) -> Result<(), StoreError> {
+        let mut db = self.db.lock().await;
+        sqlx::query("UPDATE batches SET pushed_ms = pushed_ms + ?").bind(by_ms).execute(&mut *db).await?;
+        Ok(())
     }
 
     /// The oldest batches after `after`, at most `max` of them.
@@ -246,7 +278,7 @@ impl Spool {
         super::sqlite::close(self.db.into_inner()).await;
     }
 
-    /// Drops what is too old, then the oldest until `bytes` more fit; says how many went.
+    /// Drops what is too old, then the oldest until `bytes` more fit, or refuses them; says how many went.
     async fn make_room(&self, db: &mut SqliteConnection, bytes: u64, now_ms: i64) -> Result<u64, StoreError> {
         let mut dropped = 0_i64;
         loop {
@@ -257,6 +289,9 @@ impl Spool {
             let fits = held.unsigned_abs() + bytes <= self.max_bytes;
             if fits && !is_old {
                 break;
+            }
+            if !is_old && self.at_the_bound == AtTheBound::RefuseNew {
+                return Err(StoreError::SpoolFull { max_bytes: self.max_bytes });
             }
             lose_one(db, seq).await?;
             dropped += 1;
@@ -311,7 +346,8 @@ async fn prepare(settings: &SpoolSettings) -> Result<SqliteConnection, StoreErro
     let layout: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut db).await?.try_get(0)?;
     match layout {
         LAYOUT => {}
-        0 => create(&mut db).await?,
+        0 => create(&mut db, &[SCHEMA, SCHEMA_OF_WORK]).await?,
+        1 => create(&mut db, &[SCHEMA_OF_WORK]).await?,
         found => return Err(StoreError::Newer { path: String::new(), found }),
     }
     let text = "SELECT (SELECT count(*) FROM totals), (SELECT max(seq) FROM batches)";
@@ -320,151 +356,15 @@ async fn prepare(settings: &SpoolSettings) -> Result<SqliteConnection, StoreErro
 }
 
 /// All of the layout in one transaction: killed in the middle, the file is as empty as before.
-async fn create(db: &mut SqliteConnection) -> Result<(), StoreError> {
+async fn create(db: &mut SqliteConnection, parts: &[&'static str]) -> Result<(), StoreError> {
     let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+    for part in parts {
+        sqlx::raw_sql(*part).execute(&mut *transaction).await?;
+    }
     sqlx::query("PRAGMA application_id = 1128813392").execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn profile(id: &str) -> ProfileId {
-        ProfileId::parse(id).unwrap()
-    }
-
-    /// Does not compress, so that sizes mean something.
-    fn body(seed: u64, bytes: usize) -> Vec<u8> {
-        let mut state = seed | 1;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as u8
-        };
-        (0..bytes).map(|_| next()).collect()
-    }
-
-    async fn waiting(spool: &Spool) -> Vec<Vec<u8>> {
-        let batches = spool.peek(0, 1_000).await.unwrap();
-        batches.iter().map(|batch| zstd::bulk::decompress(&batch.zstd, 1 << 20).unwrap()).collect()
-    }
-
-    #[tokio::test]
-    async fn what_was_pushed_comes_back_in_order_and_survives_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = SpoolSettings::new(folder.path().join("drone/spool.db"));
-        let spool = Spool::open(&settings).await.unwrap();
-        for number in 0..3 {
-            let note = format!("{{\"etag\":\"{number}\"}}");
-            spool.push(&profile("p"), &[number; 100], Some(&note), 5).await.unwrap();
-        }
-        drop(spool);
-        let spool = reopen(&settings).await;
-        assert_eq!(waiting(&spool).await, [vec![0; 100], vec![1; 100], vec![2; 100]]);
-        assert_eq!(spool.note(&profile("p")).await.unwrap().as_deref(), Some("{\"etag\":\"2\"}"));
-        assert_eq!(spool.note(&profile("q")).await.unwrap(), None);
-        let first = spool.peek(0, 1).await.unwrap()[0].seq;
-        spool.acknowledged(&[first, 99]).await.unwrap();
-        let stats = spool.stats().await.unwrap();
-        assert_eq!((stats.batches, stats.dropped, stats.oldest_ms), (2, 0, Some(5)));
-    }
-
-    #[tokio::test]
-    async fn a_note_holds_for_what_was_stored_and_for_that_store_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = SpoolSettings { max_bytes: 5_000, ..SpoolSettings::new(folder.path().join("s.db")) };
-        let spool = Spool::open(&settings).await.unwrap();
-        let (p, q) = (profile("p"), profile("q"));
-        spool.goes_to("one").await.unwrap();
-        let first = spool.push(&p, b"first", Some("n1"), 0).await.unwrap().seq;
-        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n1"), "while it waits, it is what was fetched last");
-        spool.acknowledged(&[first]).await.unwrap();
-        spool.push(&p, &body(1, 2_000), None, 0).await.unwrap();
-        spool.push(&p, b"second", Some("n2"), 0).await.unwrap();
-        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n2"));
-        // The first part of the run is lost at the bound: the source must not be taken for known.
-        assert_eq!(spool.push(&q, &body(2, 4_000), None, 0).await.unwrap().dropped, 1);
-        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n1"));
-        spool.goes_to("one").await.unwrap();
-        assert_eq!(spool.note(&p).await.unwrap().as_deref(), Some("n1"));
-        spool.goes_to("another").await.unwrap();
-        assert_eq!(spool.note(&p).await.unwrap(), None);
-        let waiting_seq = spool.peek(0, 1).await.unwrap()[0].seq;
-        spool.refused(waiting_seq).await.unwrap();
-        assert_eq!(spool.stats().await.unwrap().dropped, 2);
-    }
-
-    /// The connection's thread lets the file go a moment after the drop, and the lock with the spool.
-    async fn reopen(settings: &SpoolSettings) -> Spool {
-        Spool::open(settings).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn at_the_bound_the_oldest_go_and_are_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = SpoolSettings { max_bytes: 10_000, ..SpoolSettings::new(folder.path().join("s.db")) };
-        let spool = Spool::open(&settings).await.unwrap();
-        let mut dropped = 0;
-        for number in 0..10 {
-            dropped += spool.push(&profile("p"), &body(number + 7, 2_000), None, number as i64).await.unwrap().dropped;
-        }
-        let stats = spool.stats().await.unwrap();
-        assert_eq!(dropped, stats.dropped);
-        assert!(stats.bytes <= 10_000 && stats.batches + dropped == 10 && dropped >= 5, "{stats:?}");
-        assert_eq!(waiting(&spool).await.last(), Some(&body(16, 2_000)));
-        let refused = spool.push(&profile("p"), &body(1, 20_000), None, 11).await;
-        assert!(matches!(refused, Err(StoreError::TooLarge { max_bytes: 10_000, .. })), "{refused:?}");
-        assert_eq!(spool.stats().await.unwrap().batches, stats.batches, "a refused push drops nothing");
-    }
-
-    #[tokio::test]
-    async fn what_is_too_old_goes_with_the_next_push() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = SpoolSettings { max_age_ms: 1_000, ..SpoolSettings::new(folder.path().join("s.db")) };
-        let spool = Spool::open(&settings).await.unwrap();
-        spool.push(&profile("p"), b"old", None, 0).await.unwrap();
-        spool.push(&profile("p"), b"young", None, 600).await.unwrap();
-        let pushed = spool.push(&profile("p"), b"new", None, 1_500).await.unwrap();
-        assert_eq!(pushed.dropped, 1);
-        assert_eq!(waiting(&spool).await, [b"young".to_vec(), b"new".to_vec()]);
-    }
-
-    #[tokio::test]
-    async fn a_second_opener_is_refused_and_a_foreign_file_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = SpoolSettings::new(folder.path().join("s.db"));
-        let spool = Spool::open(&settings).await.unwrap();
-        assert!(matches!(Spool::open(&settings).await, Err(StoreError::Locked { .. })));
-        spool.close().await;
-        let other = SpoolSettings::new(folder.path().join("notes.txt"));
-        let text = "not a database, but long enough to hold a header of a hundred bytes if one looked at the size only";
-        std::fs::write(&other.path, text.repeat(2)).unwrap();
-        assert!(matches!(Spool::open(&other).await, Err(StoreError::Foreign { .. })));
-        assert_eq!(std::fs::read_to_string(&other.path).unwrap(), text.repeat(2));
-    }
-
-    #[tokio::test]
-    async fn the_file_shrinks_when_the_backlog_is_delivered() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = SpoolSettings::new(folder.path().join("s.db"));
-        let spool = Spool::open(&settings).await.unwrap();
-        for number in 0..100 {
-            spool.push(&profile("p"), &body(number, 50_000), None, 0).await.unwrap();
-        }
-        loop {
-            let batches = spool.peek(0, 10).await.unwrap();
-            if batches.is_empty() {
-                break;
-            }
-            let seqs: Vec<i64> = batches.iter().map(|batch| batch.seq).collect();
-            spool.acknowledged(&seqs).await.unwrap();
-        }
-        spool.close().await;
-        let length = std::fs::metadata(&settings.path).unwrap().len();
-        assert!(length < 2_500_000, "{length} bytes after 5 MB went through");
-    }
-}
+mod tests;
