@@ -9,6 +9,7 @@ mod support;
 mod events;
 mod hanging;
 mod layout;
+mod lines;
 mod metrics;
 mod on_postgres;
 mod outage;
