@@ -13,6 +13,7 @@ mod lines;
 mod metrics;
 mod on_postgres;
 mod outage;
+mod replicas;
 mod same_answers;
 mod scenario;
 mod shared_file;
