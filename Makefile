@@ -26,6 +26,7 @@ doc:
 bench:
 	cargo bench --bench ingest_store
 	cargo bench --bench ingest_http
+	cargo bench --bench end_to_end
 	cargo bench --bench footprint
 	cargo bench --bench pipeline
 	cargo bench --bench profiles

@@ -1,5 +1,6 @@
 //! Durable ingest over HTTP against raw SQLite with the same records, layout and durability, in turn in one run.
-//! `cargo bench --bench ingest_http [-- ROUNDS RECORDS]` prints medians and the ratio.
+//! `cargo bench --bench ingest_http [-- ROUNDS RECORDS]` prints medians and ratios: posts of 1,000 from four clients,
+//! of 100 from sixteen, and one body of lines.
 
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
@@ -15,37 +16,59 @@ use std::time::Instant;
 use sha2::{Digest, Sha256};
 use support::{KEY, Process};
 
-const PER_POST: usize = 1_000;
-const CLIENTS: usize = 4;
+const PER_BATCH: usize = 1_000;
 const PROFILES: usize = 10;
+
+/// How the records are sent.
+#[derive(Clone, Copy)]
+enum Way {
+    Posts { records: usize, clients: usize },
+    Lines,
+}
 
 fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let rounds = numbers.first().copied().unwrap_or(5);
     let records = numbers.get(1).copied().unwrap_or(200_000);
     let texts: Vec<String> = (0..records).map(record).collect();
-    println!(
-        "{records} records of {} bytes, posts of {PER_POST}, {CLIENTS} clients, {rounds} rounds in turn",
-        texts[0].len()
-    );
-    let (mut raw, mut http) = (Vec::new(), Vec::new());
+    println!("{records} records of {} bytes, {rounds} rounds in turn", texts[0].len());
+    let ways = [
+        ("posts of 1,000, 4 clients", Way::Posts { records: 1_000, clients: 4 }),
+        ("posts of 100, 16 clients", Way::Posts { records: 100, clients: 16 }),
+        ("one body of lines", Way::Lines),
+    ];
+    let (mut base, mut raw) = (Vec::new(), Vec::new());
+    let mut over_http: [Vec<Figure>; 3] = Default::default();
     for _ in 0..rounds {
-        raw.push(raw_rate(&texts));
-        http.push(http_rate(&texts));
+        base.push(raw_rate(&texts, &BASE));
+        raw.push(raw_rate(&texts, &TUNED));
+        for ((_, way), figures) in ways.iter().zip(&mut over_http) {
+            figures.push(http_rate(&texts, *way));
+        }
     }
-    let (raw, http) = (median(&mut raw), median(&mut http));
-    println!("raw SQLite, tuned, FULL      {:>9.0} records/s", raw.rate);
-    println!(
-        "over HTTP, durable, deduped  {:>9.0} records/s   server CPU {:.2} us/record   {:.0} bytes/record   peak {} MiB",
-        http.rate, http.cpu_us, http.bytes, http.peak_mib
-    );
-    println!("ratio                        {:>9.2}", http.rate / raw.rate);
+    let heads = ["records/s", "to raw", "to base", "CPU us/rec", "p50 ms", "p99 ms", "longest", "B/record", "peak MiB"];
+    println!("{:<32}{}", "", heads.map(|head| format!("{head:>11}")).concat());
+    let (base, raw) = (median(&mut base), median(&mut raw));
+    let show = |name: &str, figure: &Figure| {
+        let Figure { rate, cpu_us, millis: [p50, p99, longest], bytes, peak_mib } = figure;
+        let (to_raw, to_base) = (rate / raw.rate, rate / base.rate);
+        println!(
+            "{name:<32}{rate:>11.0}{to_raw:>11.2}{to_base:>11.2}{cpu_us:>11.2}{p50:>11.1}{p99:>11.1}{longest:>11.1}{bytes:>11.0}{peak_mib:>11}"
+        );
+    };
+    show("raw SQLite, base layout, NORMAL", &base);
+    show("raw SQLite, tuned, FULL", &raw);
+    for ((name, _), figures) in ways.iter().zip(&mut over_http) {
+        show(name, &median(figures));
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Figure {
     rate: f64,
     cpu_us: f64,
+    /// Of the answers: the median, the 99th percentile, the longest.
+    millis: [f64; 3],
     bytes: f64,
     peak_mib: u64,
 }
@@ -53,6 +76,11 @@ struct Figure {
 fn median(figures: &mut [Figure]) -> Figure {
     figures.sort_by(|left, right| left.rate.total_cmp(&right.rate));
     figures[figures.len() / 2]
+}
+
+fn spread(mut millis: Vec<f64>) -> [f64; 3] {
+    millis.sort_by(f64::total_cmp);
+    [millis[millis.len() / 2], millis[millis.len() * 99 / 100], millis[millis.len() - 1]]
 }
 
 /// About 224 bytes of canonical JSON.
@@ -64,7 +92,7 @@ fn record(i: usize) -> String {
         i % 61,
         1990 + i % 34,
         1 + i % 12,
-        i / PER_POST % PROFILES,
+        i / PER_BATCH % PROFILES,
         i % 57,
         i,
         i % 100_000,
@@ -74,86 +102,133 @@ fn record(i: usize) -> String {
     )
 }
 
-fn raw_rate(texts: &[String]) -> Figure {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("raw.db");
-    let keyed: Vec<([u8; 32], &str)> = texts.iter().map(|text| (Sha256::digest(text).into(), text.as_str())).collect();
-    let mut db = rusqlite::Connection::open(&path).expect("a new database");
-    db.execute_batch(
-        "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;
-         CREATE TABLE runs(run_id INTEGER PRIMARY KEY, profile_id INTEGER NOT NULL, ts INTEGER NOT NULL, n INTEGER NOT NULL, status TEXT NOT NULL);
-         CREATE TABLE records(profile_id INTEGER NOT NULL, record_id BLOB NOT NULL, ts INTEGER NOT NULL, run_id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(profile_id, record_id));
-         CREATE INDEX records_ts ON records(profile_id, ts)",
-    )
-    .expect("the layout of the limits' note");
-    let begun = Instant::now();
-    for (batch, part) in (0_i64..).zip(keyed.chunks(PER_POST)) {
-        let profile = batch % PROFILES as i64;
-        let transaction = db.transaction().expect("a transaction");
-        {
-            let mut insert =
-                transaction.prepare_cached("INSERT OR IGNORE INTO records VALUES(?1,?2,?3,?4,?5)").expect("SQL");
-            for (digest, text) in part {
-                insert.execute((profile, &digest[..16], batch, batch, text)).expect("a row");
-            }
-            let mut run = transaction.prepare_cached("INSERT INTO runs VALUES(?,?,?,?,?)").expect("SQL");
-            run.execute((batch, profile, batch, part.len() as i64, "ok")).expect("a row");
-        }
-        transaction.commit().expect("durable");
-    }
-    Figure { rate: texts.len() as f64 / begun.elapsed().as_secs_f64(), cpu_us: 0.0, bytes: 0.0, peak_mib: 0 }
+/// A layout of the limits' note.
+struct Layout {
+    pragmas: &'static str,
+    key: &'static str,
+    profile: &'static str,
 }
 
-fn http_rate(texts: &[String]) -> Figure {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+const BASE: Layout = Layout {
+    pragmas: "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=1000;",
+    key: "TEXT",
+    profile: "TEXT",
+};
+const TUNED: Layout = Layout {
+    pragmas: "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;",
+    key: "BLOB",
+    profile: "INTEGER",
+};
+
+fn raw_rate(texts: &[String], layout: &Layout) -> Figure {
+    let folder = folder();
+    let path = folder.path().join("raw.db");
+    let keyed: Vec<([u8; 32], &str)> = texts.iter().map(|text| (Sha256::digest(text).into(), text.as_str())).collect();
+    let Layout { pragmas, key, profile } = layout;
+    let mut db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(&format!(
+        "{pragmas} PRAGMA cache_size=-262144;
+         CREATE TABLE runs(run_id INTEGER PRIMARY KEY, profile_id {profile} NOT NULL, ts INTEGER NOT NULL, n INTEGER NOT NULL, status TEXT NOT NULL);
+         CREATE TABLE records(profile_id {profile} NOT NULL, record_id {key} NOT NULL, ts INTEGER NOT NULL, run_id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(profile_id, record_id));
+         CREATE INDEX records_ts ON records(profile_id, ts)"
+    ))
+    .unwrap();
+    let hex: Vec<String> = match *key {
+        "TEXT" => keyed.iter().map(|(digest, _)| format!("sha256:{}", hex::encode(digest))).collect(),
+        _ => Vec::new(),
+    };
+    let (begun, cpu, mut millis) = (Instant::now(), cpu_seconds(std::process::id()), Vec::new());
+    for (batch, part) in (0_i64..).zip(keyed.chunks(PER_BATCH)) {
+        let (started, number) = (Instant::now(), batch % PROFILES as i64);
+        let name = format!("census-acs5-profile-{number:03}");
+        let transaction = db.transaction().unwrap();
+        {
+            let mut insert =
+                transaction.prepare_cached("INSERT OR IGNORE INTO records VALUES(?1,?2,?3,?4,?5)").unwrap();
+            for (row, (digest, text)) in (batch as usize * PER_BATCH..).zip(part) {
+                match hex.get(row) {
+                    Some(hex) => insert.execute((&name, hex, batch, batch, text)).unwrap(),
+                    None => insert.execute((number, &digest[..16], batch, batch, text)).unwrap(),
+                };
+            }
+            let mut run = transaction.prepare_cached("INSERT INTO runs VALUES(?,?,?,?,?)").unwrap();
+            run.execute((batch, number, batch, part.len() as i64, "ok")).unwrap();
+        }
+        transaction.commit().unwrap();
+        millis.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    let rate = texts.len() as f64 / begun.elapsed().as_secs_f64();
+    let cpu_us = (cpu_seconds(std::process::id()) - cpu) * 1e6 / texts.len() as f64;
+    drop(db);
+    Figure { rate, cpu_us, millis: spread(millis), bytes: size(&path) / texts.len() as f64, peak_mib: 0 }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn http_rate(texts: &[String], way: Way) -> Figure {
+    let folder = folder();
     let env = [
         ("REGISTRY_API_KEY", KEY),
         ("CHARTLY__HTTP__RATE_PER_SECOND", "1000000"),
         ("CHARTLY__HTTP__RATE_BURST", "1000000"),
         ("CHARTLY_LOG", "warn"),
     ];
-    let data = folder.path().to_str().expect("text");
+    let data = folder.path().to_str().unwrap();
     // The lines that say where it listens come at every log level.
-    let node = Process::chartly(&["serve", "--port", "0", "--drones", "0", "--data-dir", data], &env);
+    let mut node = Process::chartly(&["serve", "--port", "0", "--drones", "0", "--data-dir", data], &env);
     let address = node.url.trim_start_matches("http://").to_owned();
     for n in 0..PROFILES {
         let yaml = format!(
             "id: bench-{n}\nname: bench\nversion: 1.0.0\nsource: {{ type: http_rest, url: \"http://127.0.0.1:9/\", auth: none }}\n\
              schedule: {{ enabled: false, interval: 1h }}\nmapping:\n  a: dims.a\n  v: measures.v\n"
         );
-        request(
-            &mut TcpStream::connect(&address).expect("it listens"),
-            &post("/api/profiles", "application/yaml", &yaml),
-        );
+        request(&mut connect(&address), &post("/api/profiles", "application/yaml", &yaml));
     }
-    let posts: Vec<Vec<u8>> = texts.chunks(PER_POST).enumerate().map(|(n, part)| batch(n, part)).collect();
-    let (cpu, begun) = (cpu_seconds(node.id()), Instant::now());
-    std::thread::scope(|scope| {
-        for client in 0..CLIENTS {
-            let (posts, address) = (&posts, &address);
-            scope.spawn(move || {
-                let mut stream = TcpStream::connect(address).expect("it listens");
-                stream.set_nodelay(true).expect("a TCP socket");
-                for post in posts.iter().skip(client).step_by(CLIENTS) {
-                    request(&mut stream, post);
-                }
-            });
+    let (posts, clients) = match way {
+        Way::Posts { records, clients } => {
+            (texts.chunks(records).enumerate().map(|(n, part)| batch(n, n * records, part)).collect(), clients)
         }
-    });
+        Way::Lines => (vec![lines(texts)], 1),
+    };
+    let (cpu, begun) = (cpu_seconds(node.id()), Instant::now());
+    let millis = send_all(&address, &posts, clients);
     let rate = texts.len() as f64 / begun.elapsed().as_secs_f64();
     let cpu_us = (cpu_seconds(node.id()) - cpu) * 1e6 / texts.len() as f64;
     let peak_mib = peak_kib(node.id()) / 1024;
-    let mut node = node;
     node.terminate(std::time::Duration::from_secs(30));
     let bytes = size(&folder.path().join("results.db")) / texts.len() as f64;
-    Figure { rate, cpu_us, bytes, peak_mib }
+    Figure { rate, cpu_us, millis: spread(millis), bytes, peak_mib }
 }
 
-fn batch(n: usize, part: &[String]) -> Vec<u8> {
+/// Sends the posts, each client its share in order; gives how long each answer took, in milliseconds.
+fn send_all(address: &str, posts: &[Vec<u8>], clients: usize) -> Vec<f64> {
+    let one = |client: usize| {
+        let mut stream = connect(address);
+        let timed = |post: &Vec<u8>| {
+            let started = Instant::now();
+            request(&mut stream, post);
+            started.elapsed().as_secs_f64() * 1e3
+        };
+        posts.iter().skip(client).step_by(clients).map(timed).collect::<Vec<f64>>()
+    };
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..clients).map(|client| scope.spawn(move || one(client))).collect();
+        all.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    })
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+fn batch(n: usize, first: usize, part: &[String]) -> Vec<u8> {
+    let profile = first / PER_BATCH % PROFILES;
     let mut body = format!(
-        "{{\"drone_id\":\"d\",\"profile_id\":\"bench-{}\",\"run_id\":\"run-{}\",\"seq\":{n},\"data\":[",
-        n % PROFILES,
-        n % PROFILES
+        "{{\"drone_id\":\"d\",\"profile_id\":\"bench-{profile}\",\"run_id\":\"run-{profile}\",\"seq\":{n},\"data\":["
     );
     for (i, text) in part.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
@@ -163,6 +238,11 @@ fn batch(n: usize, part: &[String]) -> Vec<u8> {
     post("/api/results", "application/json", &body)
 }
 
+fn lines(texts: &[String]) -> Vec<u8> {
+    let path = "/api/results?drone_id=d&profile_id=bench-0&run_id=lines";
+    post(path, "application/x-ndjson", &texts.join("\n"))
+}
+
 fn post(path: &str, kind: &str, body: &str) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
         .into_bytes()
@@ -170,7 +250,7 @@ fn post(path: &str, kind: &str, body: &str) -> Vec<u8> {
 
 /// Sends one request on a kept connection and reads the answer, which must be a success.
 fn request(stream: &mut TcpStream, request: &[u8]) {
-    stream.write_all(request).expect("it listens");
+    stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     loop {

@@ -1,5 +1,7 @@
 //! `chartly-drone`: one drone, until a signal stops it. It needs one outbound connection and a folder.
 
+mod alone;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,9 +23,10 @@ use crate::telemetry;
     version,
     after_help = "Every flag is also a setting (CHARTLY__DRONE__…); CONTROL_PLANE, DRONE_ID, REGISTRY_API_KEY and \
                   PROCESS_INTERVAL are understood too.\n\n\
-                  Exit codes: 0 stopped in order; 70 supervision gave up, start again; 74 data folder or spool; \
-                  76 the control plane is of another release or another program; 77 it does not take our key; \
-                  78 settings; 2 flags; 1 anything else."
+                  Exit codes: 0 stopped in order, with --profiles: all runs succeeded; 65 a profile cannot be used; \
+                  70 supervision gave up, start again; 74 data folder, spool or --to; 76 the control plane is of \
+                  another release or another program; 77 it does not take our key; 78 settings; 2 flags; 1 anything \
+                  else, with --profiles: a run failed or stopped at a limit."
 )]
 pub struct Cli {
     /// URL of the gateway.
@@ -35,7 +38,10 @@ pub struct Cli {
     /// Labels, such as region=eu; may be given several times.
     #[arg(long = "label")]
     labels: Vec<String>,
-    /// Folder for the spool [default: drone-data]. No two drones share one.
+    #[command(flatten)]
+    alone: alone::Args,
+    /// Folder for the spool [default: drone-data]. No two drones share one. With --profiles, and only where it is
+    /// given: what was read and what quotas have used up is remembered there.
     #[arg(long)]
     data_dir: Option<PathBuf>,
     /// Several drones share the folder; each takes the first free one of its subfolders 1, 2, …
@@ -104,8 +110,15 @@ fn start(cli: &Cli) -> Result<u8, StartError> {
     if cli.health {
         return Ok(health(&data_dir));
     }
+    if let Some(profiles) = &cli.alone.profiles {
+        telemetry::init(cli.log_json, &cli.log).map_err(|error| StartError::Other(error.to_string()))?;
+        return alone::run(&cli.alone, profiles, cli.data_dir.as_deref(), &settings.drone);
+    }
     let control_plane = settings.drone.control_plane.clone().ok_or_else(|| {
-        invalid("a drone needs the gateway's URL: --control-plane http://gateway:8090, or CONTROL_PLANE")
+        invalid(
+            "a drone needs the gateway's URL: --control-plane http://gateway:8090, or CONTROL_PLANE; \
+             without a control plane: --profiles DIR",
+        )
     })?;
     telemetry::init(cli.log_json, &cli.log).map_err(|error| StartError::Other(error.to_string()))?;
     // Held until the end: no other drone takes the same folder.

@@ -1,6 +1,7 @@
 //! Request bodies with a limit on everything: on the bytes that arrive, on the bytes after decompression, and on
 //! what all requests together hold. What is over a limit is refused as early as it can be known.
 
+mod flow;
 mod inflate;
 
 use std::sync::Arc;
@@ -10,8 +11,11 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use futures_util::StreamExt;
 
+use super::accept::NDJSON;
 use crate::protocol::fault::{Code, Fault};
 use inflate::{Encoding, Inflater};
+
+pub use flow::Flow;
 
 /// How large bodies may be, and how much memory they hold together.
 #[derive(Clone, Debug)]
@@ -77,6 +81,11 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::new(Code::UnsupportedType, format!("Content-Type is {kind:?}; expected application/json")))
+}
+
+/// Whether a body says that it is records as lines.
+pub fn is_lines(headers: &HeaderMap) -> bool {
+    content_type(headers) == NDJSON
 }
 
 /// The media type in small letters, without its parameters; empty where none is given.

@@ -7,6 +7,7 @@ use actix_web::error::ResponseError;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
 
 use super::context;
 use crate::protocol::fault::{Code, Fault, Problem, Retry};
@@ -41,6 +42,18 @@ impl ResponseError for HttpError {
 
 /// The answer for `fault`.
 pub fn problem(fault: &Fault) -> HttpResponse {
+    problem_with(fault, ())
+}
+
+/// The answer for `fault` with the members of `more` beside its own.
+pub fn problem_with(fault: &Fault, more: impl Serialize) -> HttpResponse {
+    #[derive(Serialize)]
+    struct With<M: Serialize> {
+        #[serde(flatten)]
+        problem: Problem,
+        #[serde(flatten)]
+        more: M,
+    }
     let mut answer = HttpResponseBuilder::new(status(fault.code));
     answer.content_type(PROBLEM_JSON);
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -50,8 +63,8 @@ pub fn problem(fault: &Fault) -> HttpResponse {
     if fault.code == Code::Unauthenticated {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"chartly\""));
     }
-    let body = Problem { request_id: context::request_id(), ..Problem::from(fault) };
-    answer.json(body)
+    let problem = Problem { request_id: context::request_id(), ..Problem::from(fault) };
+    answer.json(With { problem, more })
 }
 
 /// The fault that stands for a bare status of the web library.

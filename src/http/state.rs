@@ -11,6 +11,9 @@ use tokio::sync::Semaphore;
 /// Drones that may wait for work at once.
 const MAX_WAITERS: usize = 10_000;
 
+/// Bodies of lines that are taken in at a time; each holds a few chunks.
+const MAX_LINE_BODIES: usize = 8;
+
 /// The server's own state. The roles' clients stand beside it.
 #[derive(Debug)]
 pub struct AppState {
@@ -21,6 +24,8 @@ pub struct AppState {
     pub internal_bodies: Bodies,
     /// Seats for drones that wait for work.
     pub waiters: Semaphore,
+    /// Seats for bodies of lines.
+    pub line_bodies: Semaphore,
     /// The most time for a whole request, its body included.
     pub request_timeout: Duration,
 }
@@ -34,6 +39,7 @@ impl AppState {
             bodies: Bodies::new(settings.max_body_bytes, settings.max_inflated_bytes),
             internal_bodies: Bodies::new(internal_bytes, internal_bytes),
             waiters: Semaphore::new(MAX_WAITERS),
+            line_bodies: Semaphore::new(MAX_LINE_BODIES),
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
         }
     }

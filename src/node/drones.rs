@@ -165,13 +165,13 @@ pub fn check_settings(settings: &Settings) -> Result<(), StartError> {
 }
 
 /// What the quotas of sources have used up, in a folder of the drones that share it.
-fn ledger(folder: &Path) -> Result<Arc<Ledger>, StartError> {
+pub(super) fn ledger(folder: &Path) -> Result<Arc<Ledger>, StartError> {
     let failed = |error| StartError::DataFolder { path: folder.to_owned(), error };
     std::fs::create_dir_all(folder).map_err(failed)?;
     Ok(Arc::new(Ledger::open(&folder.join("quota.json"))))
 }
 
-fn fetch_settings(settings: &DroneSettings, ledger: Arc<Ledger>) -> Result<FetchSettings, StartError> {
+pub(super) fn fetch_settings(settings: &DroneSettings, ledger: Arc<Ledger>) -> Result<FetchSettings, StartError> {
     let of_process = FetchSettings {
         user_agent: settings.user_agent.clone(),
         max_connections: settings.max_concurrency.max(1) * 2,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::alone::LinesError;
 use crate::clients::Unfit;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
@@ -24,6 +25,10 @@ pub enum StartError {
     Peer(Unfit),
     #[error("a thread could not be started: {0}")]
     Thread(io::Error),
+    #[error(transparent)]
+    Lines(#[from] LinesError),
+    #[error("{0}")]
+    Profiles(String),
     #[error("{0}")]
     Other(String),
 }
@@ -38,6 +43,8 @@ pub mod exit {
     pub const SETTINGS: u8 = 78;
     /// A port or a peer that cannot be had.
     pub const UNAVAILABLE: u8 = 69;
+    /// Profiles that cannot be used.
+    pub const PROFILES: u8 = 65;
     /// A folder, a file or the store.
     pub const STORAGE: u8 = 74;
     /// Supervision gave up; start me again.
@@ -50,12 +57,13 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) => exit::SETTINGS,
-            Self::DataFolder { .. } | Self::Store(_) => exit::STORAGE,
+            Self::DataFolder { .. } | Self::Store(_) | Self::Lines(_) => exit::STORAGE,
             Self::Listen { .. } => exit::UNAVAILABLE,
             Self::Peer(Unfit::Key { .. }) => exit::KEY,
             Self::Peer(Unfit::Version { .. } | Unfit::Stranger { .. }) => exit::PROTOCOL,
             Self::Peer(Unfit::OtherRole { .. }) => exit::SETTINGS,
             Self::Peer(Unfit::Away(_)) => exit::UNAVAILABLE,
+            Self::Profiles(_) => exit::PROFILES,
             Self::Thread(_) | Self::Other(_) => exit::FAILED,
         }
     }

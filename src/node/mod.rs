@@ -1,6 +1,7 @@
 //! Assembles a node from settings: store, roles, clients, HTTP, embedded drones; and takes it apart in order. The only
 //! place that knows all of them.
 
+mod alone;
 mod drones;
 mod error;
 mod key;
@@ -26,6 +27,7 @@ use crate::settings::{Role, Settings};
 use crate::store::{FileLock, Store};
 use crate::telemetry;
 
+pub use alone::{AloneDrone, Target};
 pub use drones::{StandaloneDrone, check_settings};
 pub use error::{StartError, exit};
 use key::AdminKey;

@@ -1,7 +1,7 @@
 //! One answer that counts: its rows made into records. A page counts as a whole or not at all.
 
 use super::cursor;
-use super::decode::{self, Document, GridRows, Tables};
+use super::decode::{self, Document, GridRows, Room, Tables};
 use super::fetch::excerpt;
 use super::fields::{Tally, holds};
 use super::json::{Cell, JsonError, WalkError, Walker, line_and_column, member_names};
@@ -100,6 +100,8 @@ pub struct Page<'p> {
     /// Headers of the answer, names in lower case.
     pub headers: &'p [(String, String)],
     pub cursor: Option<&'p Cursor>,
+    /// For rows that are made ready.
+    pub room: Room,
 }
 
 /// Rows of either kind of document.
@@ -160,12 +162,12 @@ impl<'a> Rows<'a> {
 pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -> Result<PageResult, PageError> {
     let mapping = page.mapping;
     let text = match page.document {
-        Document::Json(text) => decode::prepare(text, mapping)?,
+        Document::Json(text) => decode::prepare(text, mapping, page.room)?,
         Document::Grid(_) => "".into(),
     };
     let (mut rows, tables) = match page.document {
         Document::Json(whole) => {
-            let tables = Tables::read(whole, &mapping.lookups)?;
+            let tables = Tables::read(whole, &mapping.lookups, page.room)?;
             (Rows::Tree(Box::new(Walker::new(&text, &mapping.places)), &text), tables)
         }
         Document::Grid(grid) => (Rows::Grid(GridRows::new(grid, &mapping.places)?), Tables::default()),

@@ -1,7 +1,7 @@
 //! The bytes of an answer whose profile is not written yet, as a text that a proposal can be made of: unpacked, XML as
 //! its tree. Knows no network.
 
-use super::decode::{decode, unpack, zip_entries};
+use super::decode::{Room, decode, unpack, zip_entries};
 use super::page::PageError;
 use crate::profiles::plan::{Decoding, Format};
 use crate::profiles::propose::Packing;
@@ -26,7 +26,7 @@ pub fn sight(body: &[u8]) -> Result<Sight, String> {
     if !is_xml(start) {
         return Ok(Sight { text: text.to_owned(), is_xml: false, packing });
     }
-    match decode(start.as_bytes(), &Format::Xml).map_err(told)? {
+    match decode(start.as_bytes(), &Format::Xml, Room::default()).map_err(told)? {
         super::decode::Document::Json(tree) => Ok(Sight { text: tree.into_owned(), is_xml: true, packing }),
         super::decode::Document::Grid(_) => Err("XML was not read as a tree".into()),
     }

@@ -7,6 +7,7 @@ pub mod call;
 pub mod coordinator;
 pub mod fault;
 pub mod hello;
+pub mod lines;
 pub mod paging;
 pub mod registry;
 pub mod reporter;

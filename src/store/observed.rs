@@ -6,9 +6,12 @@ use crate::domain::observation::ObservationKey;
 use crate::protocol::fault::{Code, Fault};
 use crate::store::error::StoreError;
 
+/// The key of a profile that has none, as it is stored.
+pub(super) const NO_KEY: &str = "[]";
+
 /// A profile's key as it is stored: a JSON list of paths.
 pub(super) fn key_text(dims: &[String]) -> String {
-    serde_json::to_string(dims).unwrap_or_else(|_| "[]".into())
+    serde_json::to_string(dims).unwrap_or_else(|_| NO_KEY.into())
 }
 
 /// The key that a stored text says; none where the profile has none.

@@ -59,11 +59,9 @@ impl Posted {
         (tenant, keys, now_ms): (Tenant, Arc<Keys>, i64),
         batch: Batch,
         key: Vec<u8>,
-        digest: &[u8],
-    ) -> Result<Self, StoreError> {
-        let foreign = |_| StoreError::Engine("a held batch has no digest of 16 bytes".into());
-        let digest = <[u8; 16]>::try_from(digest).map_err(foreign)?;
-        Ok(Self { key, digest, was_held: true, ..Self::new(tenant, batch, keys, now_ms) })
+        digest: [u8; 16],
+    ) -> Self {
+        Self { key, digest, was_held: true, ..Self::new(tenant, batch, keys, now_ms) }
     }
 
     /// The same batch without its records, its report saying what failed.

@@ -12,7 +12,7 @@ use super::record_row::{Sighting, WantedDims, compose};
 use super::record_set::unpack;
 use super::superseded::{Standing, Superseded};
 use super::tenants::Tenant;
-use crate::protocol::aggregator::{RecordFilter, RecordRow};
+use crate::protocol::aggregator::{RecordFilter, RecordRow, Versions};
 use crate::protocol::batch::MAX_RECORDS;
 use crate::protocol::paging::{Page, PageRequest};
 
@@ -71,11 +71,12 @@ pub(super) trait Sightings: Standing {
         first: i64,
     ) -> impl Future<Output = Result<Vec<SeenBatch>, StoreError>> + Send;
 
-    /// Records of a profile by their ids.
+    /// Records of a profile by their ids, those that stand as `versions` says.
     fn records_by_id(
         &self,
         profile: i64,
         ids: &[i64],
+        versions: Versions,
     ) -> impl Future<Output = Result<HashMap<i64, StoredRecord>, StoreError>> + Send;
 }
 
@@ -91,6 +92,7 @@ pub(super) async fn page_of(
     let mut pager = Pager::new(page, 0, true)?;
     // What a run saw stays told.
     let leaves_out = shown == Shown::Records && !matches!(source, Source::Run(_));
+    let versions = if leaves_out { filter.versions } else { Versions::All };
     let mut superseded = leaves_out.then(|| Superseded::new(engine));
     while pager.next_chunk().is_some() {
         let (batch, place) = (pager.position() >> PLACE_BITS, pager.position() & ((1 << PLACE_BITS) - 1));
@@ -105,7 +107,7 @@ pub(super) async fn page_of(
             };
             let ids = unpack(packed, MAX_RECORDS).map_err(|error| StoreError::Engine(error.to_string()))?;
             let from = if seen.id == batch { place as usize } else { 0 };
-            expand(engine, seen, &ids, from, (&dims, shown), superseded.as_mut(), &mut pager).await?;
+            expand(engine, seen, &ids, from, (&dims, shown, versions), superseded.as_mut(), &mut pager).await?;
         }
         if pager.goes_on() && batches.len() < BATCHES as usize {
             pager.end();
@@ -120,7 +122,7 @@ async fn expand<E: Sightings>(
     seen: &SeenBatch,
     ids: &[i64],
     from: usize,
-    (dims, shown): (&WantedDims, Shown),
+    (dims, shown, versions): (&WantedDims, Shown, Versions),
     mut superseded: Option<&mut Superseded<'_, E>>,
     pager: &mut Pager<RecordRow>,
 ) -> Result<(), StoreError> {
@@ -129,7 +131,7 @@ async fn expand<E: Sightings>(
     while place < ids.len() && pager.goes_on() {
         let size = if takes_all { pager.room().min(CHUNK) } else { CHUNK };
         let chunk = &ids[place..(place + size).min(ids.len())];
-        let records = engine.records_by_id(seen.profile, chunk).await?;
+        let records = engine.records_by_id(seen.profile, chunk, versions).await?;
         for id in chunk {
             place += 1;
             let position = (seen.id << PLACE_BITS) + place as i64;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::error::StoreError;
 use super::types::{NewVersion, SavedDrone};
-use super::{Engine, on_engine};
+use super::{Engine, held, history, on_engine, rejects};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
 use crate::protocol::aggregator::{Receipt, RecordFilter, RecordRow, RejectsPage, RunFilter, RunView, Summary};
@@ -28,6 +28,16 @@ macro_rules! read {
         on_engine!(&$self.engine, engine => {
             let tenant = engine.tenant_to_read(&$self.tenant).await?;
             engine.$method(tenant, $($argument),*).await
+        })
+    };
+}
+
+/// As `read!`, by a function that is the same for every engine.
+macro_rules! read_by {
+    ($self:ident, $function:path, $($argument:expr),*) => {
+        on_engine!(&$self.engine, engine => {
+            let tenant = engine.tenant_to_read(&$self.tenant).await?;
+            $function(engine.as_ref(), tenant, $($argument),*).await
         })
     };
 }
@@ -177,7 +187,7 @@ impl TenantStore {
         dims: &[(String, String)],
         page: &PageRequest,
     ) -> Result<Page<RecordRow>, StoreError> {
-        read!(self, history(profile, dims, page))
+        read_by!(self, history::page_of, profile, dims, page)
     }
 
     /// What runs saw, batch by batch in the order of arrival; a run sees a record once. A filtered page may be short,
@@ -197,12 +207,13 @@ impl TenantStore {
 
     /// The rows of a run that failed: counts, and a page of those that were kept.
     pub async fn rejects(&self, run_id: &RunId, page: &PageRequest) -> Result<RejectsPage, StoreError> {
-        read!(self, rejects(run_id, page))
+        read_by!(self, rejects::page_of, run_id, page)
     }
 
     /// Stores the records of a run that waits in quarantine, or gives them up. The same again changes nothing.
     pub async fn settle_run(&self, run_id: &RunId, release: bool, now_ms: i64) -> Result<RunView, StoreError> {
-        read!(self, settle_run(run_id, release, now_ms))
+        read_by!(self, held::settle, run_id, release, now_ms)?;
+        self.run(run_id).await
     }
 
     /// Counts, kept and not counted: the cost does not grow with the number of records.

@@ -4,6 +4,7 @@
 
 mod client;
 mod drones;
+mod lines;
 mod live;
 mod profiles;
 mod reports;

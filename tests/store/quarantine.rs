@@ -1,5 +1,5 @@
-//! Runs that are judged by their shape, on SQLite: what is told of them, records that wait, and that nothing of them is
-//! lost or doubled, whatever is sent again and wherever the process ends. PostgreSQL refuses to hold records.
+//! Runs that are judged by their shape: what is told of them, records that wait, and that nothing of them is lost or
+//! doubled, whatever is sent again and wherever the process ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,25 @@ use chartly::domain::ids::TenantId;
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{Receipt, RunFilter};
 use chartly::protocol::fault::{Code, Fault};
-use chartly::protocol::paging::PageRequest;
 use chartly::store::{Store, StoreSettings, TenantStore};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::engines::{Engine, is_here};
+use crate::engines::{Bed, Engine, is_here, on_both_engines};
 use crate::support::*;
+
+on_both_engines! {
+    a_run_that_drifts_is_marked_once_and_kept,
+    a_new_version_of_the_profile_is_not_compared_with_the_old_one,
+    records_of_a_judged_run_show_when_it_has_ended_well,
+    a_run_that_fails_for_its_drift_leaves_nothing_and_says_why,
+    a_run_in_quarantine_is_released_once_and_becomes_what_is_usual,
+    a_run_in_quarantine_is_discarded_for_good,
+    what_is_held_is_bounded_and_the_oldest_goes_with_a_word,
+    rejected_rows_are_kept_with_their_run_and_paged,
+    the_rejects_of_the_oldest_runs_go_first,
+}
 
 /// The report of a run of `rows` rows whose field `measures.value` is there or not.
 fn report(then: &str, rows: u64, is_there: bool, extra: &Value) -> Value {
@@ -50,9 +62,8 @@ async fn count(tenant: &TenantStore) -> usize {
     scanned(tenant, "p").await.len()
 }
 
-#[tokio::test]
-async fn a_run_that_drifts_is_marked_once_and_kept() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn a_run_that_drifts_is_marked_once_and_kept(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     assert_eq!(run(&tenant, "keep", 1, true).await.drift, None);
     let told = run(&tenant, "keep", 2, false).await.drift.unwrap();
@@ -70,9 +81,8 @@ async fn a_run_that_drifts_is_marked_once_and_kept() {
     assert_eq!(tenant.summary().await.unwrap().findings.drifted_runs, 1);
 }
 
-#[tokio::test]
-async fn a_new_version_of_the_profile_is_not_compared_with_the_old_one() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn a_new_version_of_the_profile_is_not_compared_with_the_old_one(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let of_version = |version: &str| json!({"profile_digest": version});
     let first = json!({"run": report("keep", 20, true, &of_version("sha256:one"))});
@@ -83,9 +93,8 @@ async fn a_new_version_of_the_profile_is_not_compared_with_the_old_one() {
     assert!(send(&tenant, "r3", 0, &rows_of(3, 20), &back).await.drift.is_some());
 }
 
-#[tokio::test]
-async fn records_of_a_judged_run_show_when_it_has_ended_well() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn records_of_a_judged_run_show_when_it_has_ended_well(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let first = send(&tenant, "r1", 0, &rows_of(1, 10), &json!({"hold": true})).await;
     assert_eq!((first.held, first.inserted, count(&tenant).await), (10, 0, 0));
@@ -105,9 +114,8 @@ async fn records_of_a_judged_run_show_when_it_has_ended_well() {
     assert_eq!(all_results(&tenant, &of_run("r1"), 5).await.len(), 12);
 }
 
-#[tokio::test]
-async fn a_run_that_fails_for_its_drift_leaves_nothing_and_says_why() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn a_run_that_fails_for_its_drift_leaves_nothing_and_says_why(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     run(&tenant, "fail", 1, true).await;
     for number in [2, 3] {
@@ -127,9 +135,8 @@ async fn a_run_that_fails_for_its_drift_leaves_nothing_and_says_why() {
     assert_eq!(fault.code, Code::NotQuarantined);
 }
 
-#[tokio::test]
-async fn a_run_in_quarantine_is_released_once_and_becomes_what_is_usual() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn a_run_in_quarantine_is_released_once_and_becomes_what_is_usual(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     run(&tenant, "quarantine", 1, true).await;
     let told = run(&tenant, "quarantine", 2, false).await.drift.unwrap();
@@ -155,9 +162,8 @@ async fn a_run_in_quarantine_is_released_once_and_becomes_what_is_usual() {
     assert_eq!((found.waiting_runs, found.held_bytes, found.discarded_runs), (0, 0, 0));
 }
 
-#[tokio::test]
-async fn a_run_in_quarantine_is_discarded_for_good() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn a_run_in_quarantine_is_discarded_for_good(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     run(&tenant, "quarantine", 1, true).await;
     run(&tenant, "quarantine", 2, false).await;
@@ -177,10 +183,9 @@ async fn a_run_in_quarantine_is_discarded_for_good() {
     assert_eq!(other.summary().await.unwrap().findings.discarded_runs, 0);
 }
 
-#[tokio::test]
-async fn what_is_held_is_bounded_and_the_oldest_goes_with_a_word() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&StoreSettings { max_held_bytes: 1_500, ..settings(folder.path()) }).await.unwrap();
+async fn what_is_held_is_bounded_and_the_oldest_goes_with_a_word(engine: Engine) {
+    let bed = Bed::new(engine).await;
+    let store = Store::open(&StoreSettings { max_held_bytes: 1_500, ..bed.settings() }).await.unwrap();
     let tenant = store.tenant(&TenantId::default());
     put(&tenant, "p", 1).await;
     run(&tenant, "quarantine", 1, true).await;
@@ -211,9 +216,8 @@ async fn what_is_held_is_bounded_and_the_oldest_goes_with_a_word() {
     assert_eq!(count(&tenant).await, 20);
 }
 
-#[tokio::test]
-async fn rejected_rows_are_kept_with_their_run_and_paged() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn rejected_rows_are_kept_with_their_run_and_paged(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     let rows: Vec<Value> = (0..30).map(|n| json!({"reason": "no key", "excerpt": format!("row {n}")})).collect();
     let rejects = json!({"counts": [{"reason": "no key", "rows": 1_000}], "rows": rows});
@@ -233,9 +237,8 @@ async fn rejected_rows_are_kept_with_their_run_and_paged() {
     assert_eq!(tenant.summary().await.unwrap().findings.failed_rows, 1_001);
 }
 
-#[tokio::test]
-async fn the_rejects_of_the_oldest_runs_go_first() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+async fn the_rejects_of_the_oldest_runs_go_first(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
     let tenant = fixture.tenant();
     for number in 0..105 {
         let bad: Vec<Value> = (0..100).map(|n| json!(n)).collect();
@@ -283,32 +286,46 @@ impl Model {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-    /// Batches come in any order and any number of times; runs end, are released and discarded again and again, and the
-    /// process ends in between. What shows is what the model says, once.
-    #[test]
-    fn records_show_once_or_not_at_all(steps in steps()) {
+/// Batches come in any order and any number of times; runs end, are released and discarded again and again, and the
+/// process ends in between. What shows is what the model says, once.
+fn records_show_once_or_not_at_all(engine: Engine, cases: u32) {
+    let config = ProptestConfig { cases, source_file: Some(file!()), ..ProptestConfig::default() };
+    let holds = TestRunner::new(config).run(&steps(), |steps| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
-            let mut models: BTreeMap<u64, Model> = BTreeMap::new();
-            send(&fixture.tenant(), "r0", 0, &[], &json!({"run": report("quarantine", 20, true, &json!({}))})).await;
-            for step in steps {
-                fixture = play(fixture, &mut models, step).await;
-            }
-            let mut expected: Vec<u64> = Vec::new();
-            for (run, model) in models.iter().filter(|(_, model)| model.shows()) {
-                expected.extend(model.batches.iter().flat_map(|seq| values_of(*run, *seq)));
-            }
-            let records = all_records(&fixture.tenant(), &of_profile("p"), 100).await;
-            let mut found: Vec<u64> =
-                records.iter().map(|record| record["measures"]["value"].as_u64().unwrap()).collect();
-            expected.sort_unstable();
-            found.sort_unstable();
-            assert_eq!(found, expected, "{models:?}");
-        });
+        runtime.block_on(shows_what_the_model_says(engine, steps));
+        Ok(())
+    });
+    holds.unwrap();
+}
+
+#[test]
+fn records_show_once_or_not_at_all_on_sqlite() {
+    records_show_once_or_not_at_all(Engine::Sqlite, 24);
+}
+
+#[test]
+fn records_show_once_or_not_at_all_on_postgres() {
+    if is_here("records_show_once_or_not_at_all_on_postgres") {
+        records_show_once_or_not_at_all(Engine::Postgres, 12);
     }
+}
+
+async fn shows_what_the_model_says(engine: Engine, steps: Vec<Step>) {
+    let mut fixture = Fixture::with_profiles(engine, &["p"]).await;
+    let mut models: BTreeMap<u64, Model> = BTreeMap::new();
+    send(&fixture.tenant(), "r0", 0, &[], &json!({"run": report("quarantine", 20, true, &json!({}))})).await;
+    for step in steps {
+        fixture = play(fixture, &mut models, step).await;
+    }
+    let mut expected: Vec<u64> = Vec::new();
+    for (run, model) in models.iter().filter(|(_, model)| model.shows()) {
+        expected.extend(model.batches.iter().flat_map(|seq| values_of(*run, *seq)));
+    }
+    let records = all_records(&fixture.tenant(), &of_profile("p"), 100).await;
+    let mut found: Vec<u64> = records.iter().map(|record| record["measures"]["value"].as_u64().unwrap()).collect();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected, "{models:?}");
 }
 
 fn values_of(run: u64, seq: u32) -> impl Iterator<Item = u64> {
@@ -348,29 +365,4 @@ async fn play(fixture: Fixture, models: &mut BTreeMap<u64, Model>, step: Step) -
         Step::Reopen => return fixture.reopened().await,
     }
     fixture
-}
-
-#[tokio::test]
-async fn postgres_refuses_to_hold_records_and_to_tell_what_it_does_not_keep() {
-    if !is_here("postgres_refuses_to_hold_records_and_to_tell_what_it_does_not_keep") {
-        return;
-    }
-    let fixture = Fixture::with_profiles(Engine::Postgres, &["p"]).await;
-    let tenant = fixture.tenant();
-    let held = batch("p", "r1", &rows_of(1, 10), json!({"seq": 0, "hold": true}));
-    let refused = Fault::from(tenant.store_batch(held, 1_000).await.unwrap_err());
-    assert_eq!((refused.code, refused.places[0].at.as_str()), (Code::InvalidRequest, "hold"));
-    assert_eq!(count(&tenant).await, 0);
-
-    assert_eq!(run(&tenant, "keep", 2, true).await.drift, None);
-    assert_eq!(run(&tenant, "keep", 3, false).await.drift, None);
-    assert_eq!(count(&tenant).await, 40);
-    let id = run_id("r3");
-    let rejects = Fault::from(tenant.rejects(&id, &PageRequest::default()).await.unwrap_err());
-    assert_eq!(rejects.code, Code::InvalidRequest);
-    let settled = Fault::from(tenant.settle_run(&id, true, 2_000).await.unwrap_err());
-    assert_eq!(settled.code, Code::NotQuarantined);
-    let waiting = RunFilter { quarantine: Some(Fate::Waiting), ..RunFilter::default() };
-    let listed = Fault::from(tenant.runs(&waiting, &PageRequest::default()).await.unwrap_err());
-    assert_eq!(listed.code, Code::InvalidRequest);
 }

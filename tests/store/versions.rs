@@ -4,17 +4,29 @@
 use std::collections::BTreeMap;
 
 use chartly::domain::digest::Digest;
+use chartly::domain::ids::TenantId;
 use chartly::protocol::aggregator::{Receipt, RecordFilter, Versions};
 use chartly::protocol::registry::PutMode;
-use chartly::store::{NewVersion, StoreError, TenantStore};
+use chartly::store::{NewVersion, Store, StoreError, TenantStore};
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
+use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::{Value, json};
 
-use crate::engines::Engine;
+use crate::engines::{Engine, is_here, on_both_engines};
 use crate::support::{Fixture, all_records, batch, of_profile, page, profile_id, record, scanned, values, version};
 
 const PROFILE: &str = "rates";
+
+on_both_engines! {
+    a_changed_value_is_a_new_version,
+    a_value_that_comes_back_stands_again,
+    a_run_that_arrives_late_takes_its_place_in_the_past,
+    without_a_key_every_record_stands,
+    a_history_wants_all_dims_of_the_key_and_no_other,
+    another_key_links_what_is_stored_anew,
+    thousands_of_changes_are_one_batch,
+    several_processes_write_one_profile,
+}
 
 fn keyed(number: u32, key: &[&str]) -> NewVersion {
     NewVersion { key: key.iter().map(|dim| (*dim).to_owned()).collect(), ..version(PROFILE, number) }
@@ -24,8 +36,8 @@ async fn put(tenant: &TenantStore, number: u32, key: &[&str]) {
     tenant.put_profile(keyed(number, key), PutMode::Replace, None, i64::from(number)).await.unwrap();
 }
 
-async fn fixture() -> (Fixture, TenantStore) {
-    let fixture = Fixture::new(Engine::Sqlite).await;
+async fn fixture(engine: Engine) -> (Fixture, TenantStore) {
+    let fixture = Fixture::new(engine).await;
     let tenant = fixture.tenant();
     put(&tenant, 1, &["dims.geo.state"]).await;
     (fixture, tenant)
@@ -66,9 +78,8 @@ async fn history(tenant: &TenantStore, state: u64) -> Vec<(u64, i64, Option<i64>
     }
 }
 
-#[tokio::test]
-async fn a_changed_value_is_a_new_version() {
-    let (_fixture, tenant) = fixture().await;
+async fn a_changed_value_is_a_new_version(engine: Engine) {
+    let (_fixture, tenant) = fixture(engine).await;
     assert_eq!(run(&tenant, 10, &[(1, 5), (2, 6)]).await.revised, 0);
     let revised = run(&tenant, 20, &[(1, 7), (2, 6)]).await;
     assert_eq!((revised.inserted, revised.known, revised.revised), (1, 1, 1));
@@ -84,9 +95,8 @@ async fn a_changed_value_is_a_new_version() {
     assert_eq!(tenant.run(&crate::support::run_id("run-20")).await.unwrap().revised, 1);
 }
 
-#[tokio::test]
-async fn a_value_that_comes_back_stands_again() {
-    let (_fixture, tenant) = fixture().await;
+async fn a_value_that_comes_back_stands_again(engine: Engine) {
+    let (_fixture, tenant) = fixture(engine).await;
     for (started_ms, value) in [(10, 5), (20, 7), (30, 5), (40, 5)] {
         run(&tenant, started_ms, &[(1, value)]).await;
     }
@@ -95,9 +105,8 @@ async fn a_value_that_comes_back_stands_again() {
     assert_eq!(tenant.summary().await.unwrap().replaced, 1);
 }
 
-#[tokio::test]
-async fn a_run_that_arrives_late_takes_its_place_in_the_past() {
-    let (_fixture, tenant) = fixture().await;
+async fn a_run_that_arrives_late_takes_its_place_in_the_past(engine: Engine) {
+    let (_fixture, tenant) = fixture(engine).await;
     run(&tenant, 10, &[(1, 5), (2, 1)]).await;
     run(&tenant, 30, &[(1, 5), (2, 1)]).await;
     let late = run(&tenant, 20, &[(1, 7), (2, 1)]).await;
@@ -108,9 +117,8 @@ async fn a_run_that_arrives_late_takes_its_place_in_the_past() {
     assert_eq!(history(&tenant, 2).await, [(1, 5, None)], "known earlier than was thought");
 }
 
-#[tokio::test]
-async fn without_a_key_every_record_stands() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &[PROFILE]).await;
+async fn without_a_key_every_record_stands(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &[PROFILE]).await;
     let tenant = fixture.tenant();
     run(&tenant, 10, &[(1, 5)]).await;
     assert_eq!(run(&tenant, 20, &[(1, 7)]).await.revised, 0);
@@ -120,9 +128,8 @@ async fn without_a_key_every_record_stands() {
     assert!(matches!(refused, StoreError::NoKey(_)), "{refused}");
 }
 
-#[tokio::test]
-async fn a_history_wants_all_dims_of_the_key_and_no_other() {
-    let (_fixture, tenant) = fixture().await;
+async fn a_history_wants_all_dims_of_the_key_and_no_other(engine: Engine) {
+    let (_fixture, tenant) = fixture(engine).await;
     let ask = async |dims: &[(&str, &str)]| {
         let dims: Vec<_> = dims.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
         tenant.history(&profile_id(PROFILE), &dims, &page(5, None)).await
@@ -134,9 +141,8 @@ async fn a_history_wants_all_dims_of_the_key_and_no_other() {
     assert!(ask(&[("dims.geo.state", "77")]).await.unwrap().items.is_empty());
 }
 
-#[tokio::test]
-async fn another_key_links_what_is_stored_anew() {
-    let fixture = Fixture::with_profiles(Engine::Sqlite, &[PROFILE]).await;
+async fn another_key_links_what_is_stored_anew(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &[PROFILE]).await;
     let tenant = fixture.tenant();
     run(&tenant, 10, &[(1, 5), (2, 6)]).await;
     run(&tenant, 20, &[(1, 7)]).await;
@@ -150,9 +156,8 @@ async fn another_key_links_what_is_stored_anew() {
     assert_eq!(tenant.summary().await.unwrap().replaced, 0);
 }
 
-#[tokio::test]
-async fn thousands_of_changes_are_one_batch() {
-    let (_fixture, tenant) = fixture().await;
+async fn thousands_of_changes_are_one_batch(engine: Engine) {
+    let (_fixture, tenant) = fixture(engine).await;
     let saw = |value: u64| (0..5_000).map(|state| (state, value + state)).collect::<Vec<_>>();
     run(&tenant, 10, &saw(1)).await;
     assert_eq!(run(&tenant, 20, &saw(2)).await.revised, 5_000);
@@ -228,23 +233,71 @@ async fn compare(tenant: &TenantStore, history_sent: &[Sent]) -> Result<(), Test
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 400, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_order_of_runs_gives_the_same_versions(
-        history in histories(), resent in prop::collection::vec(any::<prop::sample::Index>(), 0..4)
-    ) {
+/// Any order of runs, whatever is sent again, and however many batches share a transaction, gives the same versions.
+fn any_order_of_runs_gives_the_same_versions(engine: Engine, cases: u32, at_once: bool) {
+    let config =
+        ProptestConfig { cases, max_shrink_iters: 400, source_file: Some(file!()), ..ProptestConfig::default() };
+    let resent = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
+    let holds = TestRunner::new(config).run(&(histories(), resent), |(history, resent)| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (_fixture, tenant) = fixture().await;
-            for sent in &history {
-                send(&tenant, sent).await;
+            let (_fixture, tenant) = fixture(engine).await;
+            if at_once {
+                futures_util::future::join_all(history.iter().map(|sent| send(&tenant, sent))).await;
+            } else {
+                for sent in &history {
+                    send(&tenant, sent).await;
+                }
             }
             for index in resent {
                 send(&tenant, &history[index.index(history.len())]).await;
             }
             compare(&tenant, &history).await
-        })?;
+        })
+    });
+    holds.unwrap();
+}
+
+#[test]
+fn any_order_of_runs_gives_the_same_versions_on_sqlite() {
+    any_order_of_runs_gives_the_same_versions(Engine::Sqlite, 96, false);
+}
+
+#[test]
+fn any_order_of_runs_gives_the_same_versions_on_postgres() {
+    if is_here("any_order_of_runs_gives_the_same_versions_on_postgres") {
+        any_order_of_runs_gives_the_same_versions(Engine::Postgres, 24, false);
     }
+}
+
+#[test]
+fn batches_of_one_transaction_give_the_same_versions_on_sqlite() {
+    any_order_of_runs_gives_the_same_versions(Engine::Sqlite, 32, true);
+}
+
+#[test]
+fn batches_of_one_transaction_give_the_same_versions_on_postgres() {
+    if is_here("batches_of_one_transaction_give_the_same_versions_on_postgres") {
+        any_order_of_runs_gives_the_same_versions(Engine::Postgres, 24, true);
+    }
+}
+
+/// As three aggregators would, or an old and a new one.
+async fn several_processes_write_one_profile(engine: Engine) {
+    let (fixture, tenant) = fixture(engine).await;
+    let mut tenants = vec![tenant];
+    for _ in 0..2 {
+        let other = Store::open(&fixture.bed.settings()).await.unwrap();
+        tenants.push(other.tenant(&TenantId::default()));
+    }
+    let history: Vec<Sent> = (0_u32..60)
+        .map(|seq| {
+            let number = u64::from(seq);
+            let saw = (0..8).map(|state| (state, (number * 7 + state * 3) % 11)).collect();
+            Sent { started_ms: i64::from(seq % 9) + 1, seq, saw }
+        })
+        .collect();
+    let each = history.iter().enumerate().map(|(index, sent)| send(&tenants[index % 3], sent));
+    futures_util::future::join_all(each).await;
+    compare(&tenants[0], &history).await.unwrap();
 }

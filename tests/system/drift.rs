@@ -1,12 +1,15 @@
 //! A source that changes its shape under a real drone: the run is marked, put aside or failed, as its profile says, and
 //! nothing is lost or doubled by it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::Connection;
 
+use crate::support::postgres::PostgresServer;
 use crate::support::source::{Asked, Reply, Source};
 use crate::support::{KEY, Process, get, post, put_profile, records, send, until};
 
@@ -35,6 +38,60 @@ fn profile(id: &str, url: &str, then: &str) -> String {
     )
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs each of these tests with the store on either engine.
+macro_rules! on_both_engines {
+    ($($test:ident,)+) => {
+        mod on_sqlite {
+            $(#[actix_web::test]
+            async fn $test() {
+                super::$test(super::Engine::Sqlite).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[actix_web::test]
+            async fn $test() {
+                match super::server() {
+                    Ok(_) => super::$test(super::Engine::Postgres).await,
+                    Err(missing) => crate::support::skip(stringify!($test), missing),
+                }
+            })+
+        }
+    };
+}
+
+on_both_engines! {
+    a_drift_that_is_kept_is_told_once,
+    a_run_that_fails_for_its_drift_is_asked_for_again,
+    a_run_in_quarantine_is_released_and_stored_once,
+    a_run_that_is_discarded_is_asked_for_again,
+    a_drone_that_is_killed_while_its_run_is_held_loses_and_doubles_nothing,
+    failed_rows_are_told_with_their_run,
+}
+
+/// One server for all tests here; the error says what is missing.
+fn server() -> Result<&'static PostgresServer, &'static str> {
+    static SERVER: OnceLock<Result<PostgresServer, String>> = OnceLock::new();
+    SERVER.get_or_init(PostgresServer::for_the_program).as_ref().map_err(String::as_str)
+}
+
+/// A node without drones, its store new.
+async fn start_node(engine: Engine, folder: &Path) -> Process {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let data = folder.join("node");
+    let Engine::Postgres = engine else { return Process::serve(&data, &["--drones", "0"]) };
+    let (server, name) = (server().unwrap(), format!("drift{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    let mut db = sqlx::postgres::PgConnection::connect(&server.url("postgres")).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut db).await.unwrap();
+    let args = ["serve", "--port", "0", "--data-dir", data.to_str().unwrap(), "--drones", "0"];
+    Process::chartly(&args, &[("REGISTRY_API_KEY", KEY), ("CHARTLY__STORE__URL", &server.url(&name))])
+}
+
 struct Setup {
     changed: Arc<AtomicBool>,
     source: Source,
@@ -46,11 +103,11 @@ struct Setup {
 
 impl Setup {
     /// A profile that has run once, with thirty records.
-    async fn new(id: &'static str, then: &str) -> Self {
+    async fn new(engine: Engine, id: &'static str, then: &str) -> Self {
         let changed = Arc::new(AtomicBool::new(false));
         let source = changing(&changed);
         let folder = tempfile::tempdir().unwrap();
-        let node = Process::serve(&folder.path().join("node"), &["--drones", "0"]);
+        let node = start_node(engine, folder.path()).await;
         let drone = start_drone(&node.url, folder.path());
         put_profile(&node.url, &profile(id, &source.url(), then)).await;
         let setup = Self { changed, source, node, _drone: drone, _folder: folder, id };
@@ -92,7 +149,7 @@ impl Setup {
     }
 }
 
-fn start_drone(base: &str, folder: &std::path::Path) -> Process {
+fn start_drone(base: &str, folder: &Path) -> Process {
     Process::drone(base, &folder.join("drone"), &["--id", "d1", "--allow-private", "127.0.0.1/32"])
 }
 
@@ -100,9 +157,8 @@ fn fields(run: &Value) -> Vec<&str> {
     run["changes"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap()).collect()
 }
 
-#[actix_web::test]
-async fn a_drift_that_is_kept_is_told_once() {
-    let setup = Setup::new("kept", "keep").await;
+async fn a_drift_that_is_kept_is_told_once(engine: Engine) {
+    let setup = Setup::new(engine, "kept", "keep").await;
     setup.change();
     let run = setup.run(2).await;
     assert_eq!((&run["drifted"], &run["state"]), (&json!(true), &json!("succeeded")), "{run}");
@@ -116,9 +172,8 @@ async fn a_drift_that_is_kept_is_told_once() {
     assert!(metrics.contains("chartly_runs_drifted_total{fate=\"kept\"} 1"), "{metrics}");
 }
 
-#[actix_web::test]
-async fn a_run_that_fails_for_its_drift_is_asked_for_again() {
-    let setup = Setup::new("strict", "fail").await;
+async fn a_run_that_fails_for_its_drift_is_asked_for_again(engine: Engine) {
+    let setup = Setup::new(engine, "strict", "fail").await;
     assert_eq!(setup.run(2).await["state"], json!("unchanged"));
     setup.change();
     for count in [3, 4] {
@@ -146,9 +201,8 @@ async fn a_run_that_fails_for_its_drift_is_asked_for_again() {
     .await;
 }
 
-#[actix_web::test]
-async fn a_run_in_quarantine_is_released_and_stored_once() {
-    let setup = Setup::new("careful", "quarantine").await;
+async fn a_run_in_quarantine_is_released_and_stored_once(engine: Engine) {
+    let setup = Setup::new(engine, "careful", "quarantine").await;
     setup.change();
     let run = setup.run(2).await;
     assert_eq!((&run["quarantine"], &run["drifted"]), (&json!("waiting"), &json!(true)), "{run}");
@@ -167,9 +221,8 @@ async fn a_run_in_quarantine_is_released_and_stored_once() {
     assert_eq!(setup.stored().await, 60);
 }
 
-#[actix_web::test]
-async fn a_run_that_is_discarded_is_asked_for_again() {
-    let setup = Setup::new("careful", "quarantine").await;
+async fn a_run_that_is_discarded_is_asked_for_again(engine: Engine) {
+    let setup = Setup::new(engine, "careful", "quarantine").await;
     setup.change();
     let run = setup.run(2).await;
     assert_eq!(setup.settle(&run, "discard").await["quarantine"], json!("discarded"));
@@ -181,8 +234,7 @@ async fn a_run_that_is_discarded_is_asked_for_again() {
     assert_eq!(setup.stored().await, 60);
 }
 
-#[actix_web::test]
-async fn a_drone_that_is_killed_while_its_run_is_held_loses_and_doubles_nothing() {
+async fn a_drone_that_is_killed_while_its_run_is_held_loses_and_doubles_nothing(engine: Engine) {
     let slow = Arc::new(AtomicBool::new(true));
     let hold = Arc::clone(&slow);
     // Pages of 1,200 rows: the first is a whole batch and more, the second does not come.
@@ -194,7 +246,7 @@ async fn a_drone_that_is_killed_while_its_run_is_held_loses_and_doubles_nothing(
         if page == 2 && hold.load(Ordering::SeqCst) { reply.after(Duration::from_secs(600)) } else { reply }
     });
     let folder = tempfile::tempdir().unwrap();
-    let node = Process::serve(&folder.path().join("node"), &["--drones", "0"]);
+    let node = start_node(engine, folder.path()).await;
     let mut drone = start_drone(&node.url, folder.path());
     let text = format!(
         "id: held\nsource: {{url: '{}/', paging: {{kind: page, param: page, until: empty}}}}\nrows: {{each: $}}\n\
@@ -218,11 +270,10 @@ async fn a_drone_that_is_killed_while_its_run_is_held_loses_and_doubles_nothing(
     assert_eq!(inserted, 2_400, "{runs}");
 }
 
-#[actix_web::test]
-async fn failed_rows_are_told_with_their_run() {
+async fn failed_rows_are_told_with_their_run(engine: Engine) {
     let source = Source::start(|_, _| Reply::json(r#"[{"place": "a", "value": 1}, {"place": "b", "value": "?"}]"#));
     let folder = tempfile::tempdir().unwrap();
-    let node = Process::serve(&folder.path().join("node"), &["--drones", "0"]);
+    let node = start_node(engine, folder.path()).await;
     let _drone = start_drone(&node.url, folder.path());
     put_profile(&node.url, &profile("rows", &source.url(), "keep")).await;
     let run = until("the run has ended", SOON, async || {

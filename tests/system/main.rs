@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alone;
 mod bad_input;
 mod cursor;
 mod demo;

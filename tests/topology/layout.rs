@@ -16,10 +16,15 @@ pub struct Member {
 }
 
 impl Member {
-    fn start(roles: &[Role], folder: &Path, mut env: Vec<(String, String)>) -> Self {
+    fn start(roles: &[Role], folder: &Path, env: Vec<(String, String)>) -> Self {
+        Self::start_in(roles, folder, "data", env)
+    }
+
+    /// The data in a folder of this name below `folder`, beside that of the profiles.
+    pub fn start_in(roles: &[Role], folder: &Path, data: &str, mut env: Vec<(String, String)>) -> Self {
         let names: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
         let at = |name: &str| folder.join(name).to_str().expect("a temporary path is text").to_owned();
-        let args = ["serve", "--drones=0", "--roles", &names.join(","), "--data-dir", &at("data")];
+        let args = ["serve", "--drones=0", "--roles", &names.join(","), "--data-dir", &at(data)];
         let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         args.extend(["--profiles-dir".to_owned(), at("profiles")]);
         env.push(("REGISTRY_API_KEY".into(), KEY.into()));

@@ -3,7 +3,7 @@
 
 mod diff;
 mod explain;
-mod files;
+pub(super) mod files;
 mod new;
 mod preview;
 mod reach;

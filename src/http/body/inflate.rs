@@ -35,21 +35,68 @@ impl Encoding {
     }
 }
 
-/// Takes a body chunk by chunk and gives it back whole and inflated.
-pub(super) enum Inflater {
-    Identity(Bounded),
-    Gzip(Box<MultiGzDecoder<Bounded>>),
-    Zstd(Box<zio::Writer<Bounded, raw::Decoder<'static>>>),
+/// Takes a body chunk by chunk and writes it, inflated, to its target.
+pub(super) enum Inflater<T: Write> {
+    Identity(T),
+    Gzip(Box<MultiGzDecoder<T>>),
+    Zstd(Box<zio::Writer<T, raw::Decoder<'static>>>),
 }
 
-impl Inflater {
-    pub(super) fn new(encoding: Encoding, max_bytes: usize, budget: Budget) -> Result<Self, Fault> {
-        let target = Bounded { bytes: Vec::new(), max_bytes, held: budget.reserve_nothing(), refusal: None };
+impl<T: Write> Inflater<T> {
+    pub(super) fn to(target: T, encoding: Encoding) -> Result<Self, Fault> {
         Ok(match encoding {
             Encoding::Identity => Self::Identity(target),
             Encoding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(target))),
             Encoding::Zstd => Self::Zstd(Box::new(zio::Writer::new(target, zstd_decoder()?))),
         })
+    }
+
+    /// Takes some bytes off `chunk`, so few that what they inflate to is small too.
+    pub(super) fn push_some(&mut self, chunk: &[u8]) -> Result<usize, Fault> {
+        let written = match self {
+            Self::Identity(target) => target.write(chunk),
+            Self::Gzip(decoder) => decoder.write(chunk),
+            Self::Zstd(decoder) => decoder.write(chunk),
+        };
+        written.map_err(|error| self.broken(&error))
+    }
+
+    /// Writes out what is left; a body that is cut off is a fault.
+    pub(super) fn end(&mut self) -> Result<(), Fault> {
+        self.try_end().map_err(|error| self.broken(&error))
+    }
+
+    pub(super) fn target_mut(&mut self) -> &mut T {
+        match self {
+            Self::Identity(target) => target,
+            Self::Gzip(decoder) => decoder.get_mut(),
+            Self::Zstd(decoder) => decoder.writer_mut(),
+        }
+    }
+
+    fn try_end(&mut self) -> io::Result<()> {
+        match self {
+            Self::Identity(_) => Ok(()),
+            Self::Gzip(decoder) => decoder.try_finish(),
+            Self::Zstd(decoder) => decoder.finish(),
+        }
+    }
+
+    fn broken(&self, error: &io::Error) -> Fault {
+        let format = match self {
+            Self::Identity(_) => "identity",
+            Self::Gzip(_) => "gzip",
+            Self::Zstd(_) => "zstd",
+        };
+        Fault::new(Code::InvalidRequest, format!("the body is not whole, valid {format}: {error}"))
+    }
+}
+
+/// Gives a body back whole.
+impl Inflater<Bounded> {
+    pub(super) fn new(encoding: Encoding, max_bytes: usize, budget: Budget) -> Result<Self, Fault> {
+        let target = Bounded { bytes: Vec::new(), max_bytes, held: budget.reserve_nothing(), refusal: None };
+        Self::to(target, encoding)
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) -> Result<(), Fault> {
@@ -62,32 +109,14 @@ impl Inflater {
     }
 
     pub(super) fn finish(mut self) -> Result<Vec<u8>, Fault> {
-        let ended = match &mut self {
-            Self::Identity(_) => Ok(()),
-            Self::Gzip(decoder) => decoder.try_finish(),
-            Self::Zstd(decoder) => decoder.finish(),
-        };
-        ended.map_err(|error| self.fault(&error))?;
+        self.try_end().map_err(|error| self.fault(&error))?;
         Ok(std::mem::take(&mut self.target_mut().bytes))
     }
 
     /// The limit speaks first: a decoder tells of it as of any other failed write.
     fn fault(&mut self, error: &io::Error) -> Fault {
-        let format = match self {
-            Self::Identity(_) => "identity",
-            Self::Gzip(_) => "gzip",
-            Self::Zstd(_) => "zstd",
-        };
-        let broken = || Fault::new(Code::InvalidRequest, format!("the body is not whole, valid {format}: {error}"));
-        self.target_mut().refusal.take().unwrap_or_else(broken)
-    }
-
-    fn target_mut(&mut self) -> &mut Bounded {
-        match self {
-            Self::Identity(target) => target,
-            Self::Gzip(decoder) => decoder.get_mut(),
-            Self::Zstd(decoder) => decoder.writer_mut(),
-        }
+        let broken = self.broken(error);
+        self.target_mut().refusal.take().unwrap_or(broken)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The most time for a whole request, so that neither a slow caller nor a slow role holds a place for ever. What
-//! streams after the answer's head, such as live events, is not counted.
+//! streams after the answer's head, such as live events, is not counted. A request whose body may be of any length has
+//! the time from one step to the next.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,11 +16,19 @@ use crate::protocol::fault::{Code, Fault};
 
 /// Whether a request's body is being waited for: then the caller is the slow one.
 #[derive(Clone, Default, Debug)]
-pub struct WaitsForBody(Rc<Cell<bool>>);
+pub struct WaitsForBody {
+    waits: Rc<Cell<bool>>,
+    went_on: Rc<Cell<bool>>,
+}
 
 impl WaitsForBody {
     pub fn set(&self, waits: bool) {
-        self.0.set(waits);
+        self.waits.set(waits);
+    }
+
+    /// A body of any length has come a step further: the time begins anew.
+    pub fn goes_on(&self) {
+        self.went_on.set(true);
     }
 }
 
@@ -32,15 +41,19 @@ pub async fn time_cap<B: MessageBody>(
     request.extensions_mut().insert(waits.clone());
     let cap = state.request_timeout;
     drop(state);
-    match tokio::time::timeout(cap, next.call(request)).await {
-        Ok(outcome) => outcome,
-        Err(_) if waits.0.get() => {
-            let detail = format!("the body did not arrive within {} ms", cap.as_millis());
-            Err(HttpError(Fault::new(Code::RequestTimeout, detail)).into())
-        }
-        Err(_) => {
-            let detail = format!("no answer within {} ms", cap.as_millis());
-            Err(HttpError(Fault::new(Code::Deadline, detail)).into())
+    let mut answer = std::pin::pin!(next.call(request));
+    loop {
+        match tokio::time::timeout(cap, &mut answer).await {
+            Ok(outcome) => return outcome,
+            Err(_) if waits.went_on.take() => {}
+            Err(_) if waits.waits.get() => {
+                let detail = format!("the body did not arrive within {} ms", cap.as_millis());
+                return Err(HttpError(Fault::new(Code::RequestTimeout, detail)).into());
+            }
+            Err(_) => {
+                let detail = format!("no answer within {} ms", cap.as_millis());
+                return Err(HttpError(Fault::new(Code::Deadline, detail)).into());
+            }
         }
     }
 }

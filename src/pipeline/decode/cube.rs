@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::select::tree;
-use super::{sdmx, select, stat, too_large};
+use super::{Room, sdmx, select, stat};
 use crate::domain::canonical::write_text;
 use crate::pipeline::page::PageError;
 use crate::profiles::Segment;
@@ -13,14 +13,14 @@ use crate::profiles::nearest::nearest;
 use crate::profiles::plan::{Cube, CubeColumn, CubeForm, Pick};
 
 /// The rows, each an array of the plan's columns.
-pub fn rows(text: &str, plan: &Cube) -> Result<String, PageError> {
+pub fn rows(text: &str, plan: &Cube, room: Room) -> Result<String, PageError> {
     let part = match &plan.under {
         Pick::Plain(path) => Cow::Borrowed(place(text, path)?),
         Pick::Path(selector) => Cow::Owned(select::place(text, selector)?),
     };
     match plan.form {
-        CubeForm::JsonStat => stat::rows(&part, &plan.columns),
-        CubeForm::SdmxJson => sdmx::rows(&part, &plan.columns),
+        CubeForm::JsonStat => stat::rows(&part, &plan.columns, room),
+        CubeForm::SdmxJson => sdmx::rows(&part, &plan.columns, room),
     }
 }
 
@@ -104,11 +104,12 @@ pub struct Writer<'c> {
     columns: Vec<From>,
     dimensions: &'c [Dimension],
     out: Vec<u8>,
+    room: Room,
 }
 
 impl<'c> Writer<'c> {
-    pub fn new(columns: &[CubeColumn], dimensions: &'c [Dimension]) -> Result<Self, PageError> {
-        Ok(Self { columns: resolve(columns, dimensions)?, dimensions, out: b"[".to_vec() })
+    pub fn new(columns: &[CubeColumn], dimensions: &'c [Dimension], room: Room) -> Result<Self, PageError> {
+        Ok(Self { columns: resolve(columns, dimensions)?, dimensions, out: b"[".to_vec(), room })
     }
 
     /// Adds a cell; `place` holds the number of the code in each dimension, `None` where it has none. `value` and
@@ -135,7 +136,7 @@ impl<'c> Writer<'c> {
             self.out.extend_from_slice(text);
         }
         self.out.push(b']');
-        if self.out.len() > super::MAX_PREPARED_BYTES { Err(too_large()) } else { Ok(()) }
+        self.room.check(self.out.len())
     }
 
     pub fn finish(mut self) -> Result<String, PageError> {

@@ -4,19 +4,19 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
+use super::Room;
 use super::select::{self, tree};
-use super::too_large;
 use crate::pipeline::json::{Cell, Walker};
 use crate::pipeline::page::{PageError, unwalkable};
 use crate::profiles::plan::{JoinPairs, ListPlace};
 
 /// The joined rows, `[key, value of the first list, …]`.
-pub fn rows(text: &str, plan: &JoinPairs) -> Result<String, PageError> {
+pub fn rows(text: &str, plan: &JoinPairs, room: Room) -> Result<String, PageError> {
     let mut cells = vec![Cell::Absent; plan.places.slots];
     let mut walker = Walker::new(text, &plan.places);
     while walker.next_row(&mut cells).map_err(|error| unwalkable(text, error))? {}
     let selected = |(_, place): &(String, ListPlace)| match place {
-        ListPlace::Selected(selector) => select::list(text, selector),
+        ListPlace::Selected(selector) => select::list(text, selector, room),
         ListPlace::Slot(_) => Ok(String::new()),
     };
     let selected: Vec<String> = plan.lists.iter().map(selected).collect::<Result<_, _>>()?;
@@ -44,10 +44,10 @@ pub fn rows(text: &str, plan: &JoinPairs) -> Result<String, PageError> {
             order[place].1[index] = Some(value.get());
         }
     }
-    write(&order)
+    write(&order, room)
 }
 
-fn write(order: &[(&str, Vec<Option<&str>>)]) -> Result<String, PageError> {
+fn write(order: &[(&str, Vec<Option<&str>>)], room: Room) -> Result<String, PageError> {
     let mut out = String::from("[");
     for (index, (key, values)) in order.iter().enumerate() {
         out.push_str(if index > 0 { ",[" } else { "[" });
@@ -57,9 +57,7 @@ fn write(order: &[(&str, Vec<Option<&str>>)]) -> Result<String, PageError> {
             out.push_str(value.unwrap_or("null"));
         }
         out.push(']');
-        if out.len() > super::MAX_PREPARED_BYTES {
-            return Err(too_large());
-        }
+        room.check(out.len())?;
     }
     out.push(']');
     Ok(out)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::{beside, select};
+use super::{Room, beside, select};
 use crate::pipeline::json::{Cell, Walker};
 use crate::pipeline::page::{PageError, unwalkable};
 use crate::profiles::plan::Lookup;
@@ -17,9 +17,9 @@ pub struct Tables(Vec<HashMap<Box<str>, Box<str>>>);
 
 impl Tables {
     /// Reads the tables. One that is not there is empty.
-    pub fn read(text: &str, lookups: &[Lookup]) -> Result<Self, PageError> {
+    pub fn read(text: &str, lookups: &[Lookup], room: Room) -> Result<Self, PageError> {
         let mut left = MAX_ENTRIES;
-        lookups.iter().map(|lookup| table(text, lookup, &mut left)).collect::<Result<_, _>>().map(Self)
+        lookups.iter().map(|lookup| table(text, lookup, &mut left, room)).collect::<Result<_, _>>().map(Self)
     }
 
     pub fn get(&self, table: u16, key: &str) -> Option<&str> {
@@ -27,9 +27,9 @@ impl Tables {
     }
 }
 
-fn table(text: &str, lookup: &Lookup, left: &mut usize) -> Result<HashMap<Box<str>, Box<str>>, PageError> {
+fn table(text: &str, lookup: &Lookup, left: &mut usize, room: Room) -> Result<HashMap<Box<str>, Box<str>>, PageError> {
     let text = match &lookup.select {
-        Some(step) => Cow::Owned(beside(text, &select::rows(text, std::slice::from_ref(step))?)),
+        Some(step) => Cow::Owned(beside(text, &select::rows(text, std::slice::from_ref(step), room)?)),
         None => Cow::Borrowed(text),
     };
     let mut entries = HashMap::new();

@@ -7,6 +7,7 @@ mod grid;
 mod join;
 mod lines;
 mod lookup;
+mod room;
 mod sdmx;
 mod select;
 mod stat;
@@ -17,13 +18,11 @@ use std::borrow::Cow;
 
 pub use grid::{Grid, GridRows};
 pub use lookup::Tables;
+pub use room::Room;
 pub use unpack::{unpack, zip_entries};
 
 use super::page::{PageError, text};
 use crate::profiles::plan::{Format, Mapping, Prepare};
-
-/// Rows that are put beside the document, and an XML tree, may take this much memory.
-const MAX_PREPARED_BYTES: usize = 128 << 20;
 
 /// What the rows of an answer are read from.
 #[derive(Debug)]
@@ -33,25 +32,25 @@ pub enum Document<'b> {
 }
 
 /// Decodes the bytes of an answer.
-pub fn decode<'b>(bytes: &'b [u8], format: &Format) -> Result<Document<'b>, PageError> {
+pub fn decode<'b>(bytes: &'b [u8], format: &Format, room: Room) -> Result<Document<'b>, PageError> {
     let text = text(bytes)?;
     Ok(match format {
         Format::Json => Document::Json(Cow::Borrowed(text)),
         Format::Ndjson => Document::Json(Cow::Owned(lines::to_json(text)?)),
-        Format::Xml => Document::Json(Cow::Owned(xml::to_json(text)?)),
+        Format::Xml => Document::Json(Cow::Owned(xml::to_json(text, room)?)),
         Format::Csv(plan) => Document::Grid(Grid::read_csv(text, plan)?),
         Format::Columns(plan) => Document::Grid(columns::read(text, plan)?),
     })
 }
 
 /// Does what must be done before the rows are walked.
-pub fn prepare<'b>(text: &'b str, mapping: &Mapping) -> Result<Cow<'b, str>, PageError> {
+pub fn prepare<'b>(text: &'b str, mapping: &Mapping, room: Room) -> Result<Cow<'b, str>, PageError> {
     let rows = match &mapping.prepare {
         Prepare::Nothing => return Ok(Cow::Borrowed(text)),
-        Prepare::Select(steps) => select::rows(text, steps)?,
+        Prepare::Select(steps) => select::rows(text, steps, room)?,
         Prepare::Place(selector) => select::place(text, selector)?,
-        Prepare::JoinPairs(join) => join::rows(text, join)?,
-        Prepare::Cube(cube) => cube::rows(text, cube)?,
+        Prepare::JoinPairs(join) => join::rows(text, join, room)?,
+        Prepare::Cube(cube) => cube::rows(text, cube, room)?,
     };
     Ok(Cow::Owned(beside(text, &rows)))
 }
@@ -59,10 +58,4 @@ pub fn prepare<'b>(text: &'b str, mapping: &Mapping) -> Result<Cow<'b, str>, Pag
 /// `[document, rows]`.
 fn beside(text: &str, rows: &str) -> String {
     format!("[{},{rows}]", text.strip_prefix('\u{feff}').unwrap_or(text))
-}
-
-/// Says that the rows of an answer take too much memory.
-fn too_large() -> PageError {
-    let limit = MAX_PREPARED_BYTES >> 20;
-    PageError::Failed(format!("the rows of one answer take more than {limit} MiB; ask for less at once"))
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::Room;
 use super::cube::{Code, Dimension, Writer};
 use super::select::tree;
 use crate::pipeline::page::PageError;
@@ -135,7 +136,7 @@ fn layout(structure: Structure) -> Layout {
     Layout { all, series, observation, series_attributes, observation_attributes, status }
 }
 
-pub fn rows(text: &str, columns: &[CubeColumn]) -> Result<String, PageError> {
+pub fn rows(text: &str, columns: &[CubeColumn], room: Room) -> Result<String, PageError> {
     let Message { data, data_sets, structure } = tree(text)?;
     let (data_sets, structure) = match data {
         Some(data) => (data.data_sets, data.structure.or(data.structures.into_iter().next())),
@@ -143,8 +144,8 @@ pub fn rows(text: &str, columns: &[CubeColumn]) -> Result<String, PageError> {
     };
     let structure = structure.ok_or_else(|| PageError::Failed("the answer has no SDMX structure".into()))?;
     let layout = layout(structure);
-    let mut cube =
-        Cells { writer: Writer::new(columns, &layout.all)?, place: vec![None; layout.all.len()], layout: &layout };
+    let writer = Writer::new(columns, &layout.all, room)?;
+    let mut cube = Cells { writer, place: vec![None; layout.all.len()], layout: &layout };
     for data_set in &data_sets {
         cube.reset();
         cube.observations(&data_set.observations)?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::too_large;
+use super::Room;
 use crate::domain::canonical::write_text;
 use crate::pipeline::page::PageError;
 use crate::profiles::plan::{Pick, SelectStep, Selector, Take};
@@ -10,10 +10,10 @@ use crate::profiles::{Origin, Path, Segment};
 
 /// What the steps select: an array, or an object for members of maps. Elements that hold rows of another step are
 /// `[element, rows]`.
-pub fn rows(text: &str, steps: &[SelectStep]) -> Result<String, PageError> {
+pub fn rows(text: &str, steps: &[SelectStep], room: Room) -> Result<String, PageError> {
     let document: Value = tree(text)?;
     let mut out = Vec::new();
-    level(&document, steps, &mut out)?;
+    level(&document, steps, room, &mut out)?;
     written(out)
 }
 
@@ -28,10 +28,10 @@ pub fn place(text: &str, selector: &Selector) -> Result<String, PageError> {
 }
 
 /// What a path selects, as an array.
-pub fn list(text: &str, selector: &Selector) -> Result<String, PageError> {
+pub fn list(text: &str, selector: &Selector, room: Room) -> Result<String, PageError> {
     let document: Value = tree(text)?;
     let mut out = Vec::new();
-    array(selector.select(&document).into_iter(), &[], &mut out)?;
+    array(selector.select(&document).into_iter(), &[], room, &mut out)?;
     written(out)
 }
 
@@ -40,45 +40,50 @@ fn written(out: Vec<u8>) -> Result<String, PageError> {
 }
 
 /// Nests no deeper than there are steps.
-fn level(value: &Value, steps: &[SelectStep], out: &mut Vec<u8>) -> Result<(), PageError> {
+fn level(value: &Value, steps: &[SelectStep], room: Room, out: &mut Vec<u8>) -> Result<(), PageError> {
     let Some((step, inner)) = steps.split_first() else { return Ok(()) };
     let picked = match &step.pick {
         Pick::Plain(segments) => containers(value, segments),
         Pick::Path(selector) => selector.select(value),
     };
     match (step.take, &step.pick) {
-        (Take::Members, _) => object(&picked, &step.pick, inner, out),
+        (Take::Members, _) => object(&picked, &step.pick, inner, room, out),
         (Take::Whole, _) => match picked.as_slice() {
-            [] => element(&Value::Null, inner, out),
-            [one] => element(one, inner, out),
+            [] => element(&Value::Null, inner, room, out),
+            [one] => element(one, inner, room, out),
             several => {
                 Err(PageError::Failed(format!("{} leads to {} places, not one", name(&step.pick), several.len())))
             }
         },
-        (Take::Elements, Pick::Path(_)) => array(picked.into_iter(), inner, out),
+        (Take::Elements, Pick::Path(_)) => array(picked.into_iter(), inner, room, out),
         (Take::Elements, Pick::Plain(_)) => {
             let mut rows = Vec::new();
             for container in picked {
                 rows.extend(container.as_array().ok_or_else(|| misplaced("an array", &step.pick, container))?);
             }
-            array(rows.into_iter(), inner, out)
+            array(rows.into_iter(), inner, room, out)
         }
     }
 }
 
-fn array<'v>(rows: impl Iterator<Item = &'v Value>, inner: &[SelectStep], out: &mut Vec<u8>) -> Result<(), PageError> {
+fn array<'v>(
+    rows: impl Iterator<Item = &'v Value>,
+    inner: &[SelectStep],
+    room: Room,
+    out: &mut Vec<u8>,
+) -> Result<(), PageError> {
     out.push(b'[');
     for (index, row) in rows.enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        element(row, inner, out)?;
+        element(row, inner, room, out)?;
     }
     out.push(b']');
     Ok(())
 }
 
-fn object(maps: &[&Value], pick: &Pick, inner: &[SelectStep], out: &mut Vec<u8>) -> Result<(), PageError> {
+fn object(maps: &[&Value], pick: &Pick, inner: &[SelectStep], room: Room, out: &mut Vec<u8>) -> Result<(), PageError> {
     out.push(b'{');
     let mut first = true;
     for map in maps {
@@ -88,14 +93,14 @@ fn object(maps: &[&Value], pick: &Pick, inner: &[SelectStep], out: &mut Vec<u8>)
             }
             write_text(out, key);
             out.push(b':');
-            element(value, inner, out)?;
+            element(value, inner, room, out)?;
         }
     }
     out.push(b'}');
     Ok(())
 }
 
-fn element(value: &Value, inner: &[SelectStep], out: &mut Vec<u8>) -> Result<(), PageError> {
+fn element(value: &Value, inner: &[SelectStep], room: Room, out: &mut Vec<u8>) -> Result<(), PageError> {
     let put = |into: &mut Vec<u8>| {
         serde_json::to_writer(&mut *into, value).map_err(|error| PageError::Failed(error.to_string()))
     };
@@ -105,10 +110,10 @@ fn element(value: &Value, inner: &[SelectStep], out: &mut Vec<u8>) -> Result<(),
         out.push(b'[');
         put(out)?;
         out.push(b',');
-        level(value, inner, out)?;
+        level(value, inner, room, out)?;
         out.push(b']');
     }
-    if out.len() > super::MAX_PREPARED_BYTES { Err(too_large()) } else { Ok(()) }
+    room.check(out.len())
 }
 
 /// The places at a plain path; what is absent or null is none.

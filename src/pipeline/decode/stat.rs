@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::Room;
 use super::cube::{Code, Dimension, Writer};
 use super::select::tree;
 use crate::pipeline::page::PageError;
@@ -90,7 +91,7 @@ enum Status<'a> {
     Cells(Cells<'a>),
 }
 
-pub fn rows(text: &str, columns: &[CubeColumn]) -> Result<String, PageError> {
+pub fn rows(text: &str, columns: &[CubeColumn], room: Room) -> Result<String, PageError> {
     let mut stat: Stat<'_> = tree(text)?;
     let (id, size) = (list(stat.id.take(), &stat, "id")?, list(stat.size.take(), &stat, "size")?);
     if id.len() != size.len() {
@@ -103,7 +104,7 @@ pub fn rows(text: &str, columns: &[CubeColumn]) -> Result<String, PageError> {
         Some(all) if all.starts_with('"') => Status::All(all),
         Some(some) => Status::Cells(cells(some).map_err(|error| PageError::Failed(format!("status: {error}")))?),
     };
-    let mut writer = Writer::new(columns, &dimensions)?;
+    let mut writer = Writer::new(columns, &dimensions, room)?;
     let total = size.iter().try_fold(1_usize, |total, size| total.checked_mul(*size));
     let total = total.ok_or_else(|| PageError::Failed("the cube is too large".into()))?;
     let mut place = vec![None; size.len()];

@@ -6,14 +6,12 @@ use std::collections::HashMap;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::too_large;
+use super::Room;
 use crate::domain::canonical::write_text;
 use crate::pipeline::page::PageError;
 
 /// Elements may nest this deep.
 const MAX_DEPTH: usize = 60;
-/// Elements of one document.
-const MAX_ELEMENTS: usize = 2_000_000;
 
 /// Parts are ranges of one text, so that an element costs little.
 #[derive(Clone, Copy, Default)]
@@ -39,12 +37,13 @@ struct Tree {
     text: String,
     /// Elements that are open, with their text so far.
     open: Vec<(u32, String)>,
+    room: Room,
 }
 
 /// The document as JSON.
-pub fn to_json(text: &str) -> Result<String, PageError> {
+pub fn to_json(text: &str, room: Room) -> Result<String, PageError> {
     let mut reader = Reader::from_str(text);
-    let mut tree = Tree::default();
+    let mut tree = Tree { room, ..Tree::default() };
     loop {
         let event = reader.read_event().map_err(|error| broken(text, &reader, &error.to_string()))?;
         let done = match event {
@@ -63,6 +62,7 @@ pub fn to_json(text: &str) -> Result<String, PageError> {
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::DocType(_) => Ok(()),
         };
         done.map_err(|message| broken(text, &reader, &message))?;
+        room.check(tree.bytes())?;
     }
     if !tree.open.is_empty() || tree.elements.is_empty() {
         return Err(broken(text, &reader, "it ends too early"));
@@ -98,12 +98,15 @@ fn number(length: usize) -> Result<u32, String> {
 }
 
 impl Tree {
+    /// Memory that it takes, but for names and what is open.
+    fn bytes(&self) -> usize {
+        let attributes = self.attributes.len() * size_of::<(u32, Range)>();
+        self.elements.len() * size_of::<Element>() + attributes + self.text.len()
+    }
+
     fn start(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
         if self.open.len() >= MAX_DEPTH {
             return Err(format!("elements nest deeper than {MAX_DEPTH}"));
-        }
-        if self.elements.len() >= MAX_ELEMENTS {
-            return Err(format!("there are more than {MAX_ELEMENTS} elements"));
         }
         if self.open.is_empty() && !self.elements.is_empty() {
             return Err("there is a second root element".into());
@@ -215,7 +218,7 @@ impl Tree {
             out.push(b']');
         }
         out.push(b'}');
-        if out.len() > super::MAX_PREPARED_BYTES { Err(too_large()) } else { Ok(()) }
+        self.room.check(out.len())
     }
 
     /// Children by name, in the order in which names first appear.
@@ -246,7 +249,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn json(text: &str) -> String {
-        match to_json(text) {
+        match to_json(text, Room::default()) {
             Ok(json) => json,
             Err(PageError::Broken(message) | PageError::Failed(message)) => message,
             Err(PageError::TooLarge) => "too large".into(),
@@ -275,11 +278,21 @@ mod tests {
         assert!(json(&"<a>".repeat(100)).contains("deeper than 60"));
     }
 
+    #[test]
+    fn elements_attributes_and_text_take_no_more_memory_than_there_is_room() {
+        for part in ["<b/>", "<b x='1'/>", "<b>text</b>"] {
+            let text = format!("<a>{}</a>", part.repeat(100));
+            assert!(to_json(&text, Room::exactly(20_000)).is_ok(), "{part}");
+            let Err(PageError::Failed(message)) = to_json(&text, Room::exactly(2_000)) else { panic!("{part}") };
+            assert!(message.contains("raise limits.max_bytes"), "{message}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in any::<String>(), shaped in "(<[ab/!?]{1,2}( a='[&;x]{0,3}')?>|[x&;#1]{0,4}){0,12}") {
             for text in [&text, &shaped] {
-                if let Ok(json) = to_json(text) {
+                if let Ok(json) = to_json(text, Room::default()) {
                     prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{}", json);
                 }
             }

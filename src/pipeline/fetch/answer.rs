@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use url::Url;
 
 /// An answer with its whole body.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
@@ -43,6 +43,11 @@ impl Answer {
         excerpt(&self.body)
     }
 
+    /// There is no body, or nothing but white space.
+    pub fn is_blank(&self) -> bool {
+        is_blank(&self.body)
+    }
+
     /// The first header of this name, which is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -58,6 +63,11 @@ impl Answer {
         let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).ok()?);
         Some(at.duration_since(now).unwrap_or(Duration::ZERO))
     }
+}
+
+/// Nothing but white space, behind a byte order mark or not.
+pub fn is_blank(body: &[u8]) -> bool {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).iter().all(u8::is_ascii_whitespace)
 }
 
 /// At most 120 characters on one line.

@@ -25,7 +25,7 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 use url::Url;
 
-pub use answer::{Answer, excerpt, now_ms};
+pub use answer::{Answer, excerpt, is_blank, now_ms};
 use inflate::{Inflate, InflateError};
 pub use journal::Asked;
 use journal::Journal;

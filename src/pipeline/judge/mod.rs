@@ -90,6 +90,11 @@ pub fn judge_unread(answer: &Answer, plan: &Plan, now_ms: i64) -> Result<(), Ver
     }
 }
 
+/// Judges an answer whose file holds nothing, as one without a body.
+pub fn judge_blank(answer: &Answer, plan: &Plan, now_ms: i64) -> Result<(), Verdict> {
+    judge(&Answer { body: Vec::new(), ..answer.clone() }, plan, false, now_ms)
+}
+
 /// The earliest next poll that an answer names.
 pub fn next_poll_ms(answer: &Answer, plan: &Plan, told: &Told, now_ms: i64) -> Option<i64> {
     wait::moment_ms(plan.answers.ttl.as_ref()?, answer, told.ttl.as_deref(), now_ms)
@@ -101,6 +106,7 @@ fn head_holds(rule: &AnswerRule, answer: &Answer) -> bool {
     status
         && rule.headers.iter().all(|header| meets(&header.test, answer.header(&header.name)))
         && (rule.content_types.is_empty() || rule.content_types.iter().any(|wanted| is_type(answer, wanted)))
+        && rule.no_body.is_none_or(|wanted| wanted == answer.is_blank())
         && rule.text.as_ref().is_none_or(|pattern| pattern.is_match(&head_text(&answer.body)))
 }
 

@@ -135,7 +135,7 @@ fn the_first_rule_that_matches_decides() {
 #[test]
 fn short_forms_are_rules() {
     let short = with(
-        "  empty_on: [204]
+        "  empty_on: [204, no_body]
   rate_reset: {header: X-RateLimit-Reset, status: [403, 429]}
   retry_if: $.message matches threshold
   not_before: next_day
@@ -148,6 +148,8 @@ fn short_forms_are_rules() {
     let reset = &[("x-ratelimit-reset", "1705320030")];
     for (status, headers, body, expected) in [
         (204, &[][..], "", "empty"),
+        (200, &[], " \r\n", "empty"),
+        (404, &[], "", "failed: the source answers 404"),
         (403, reset, "{\"message\":\"slow\"}", "limited +30s: the source answers 403: \"slow\""),
         (
             200,
@@ -163,9 +165,10 @@ fn short_forms_are_rules() {
     ] {
         assert_eq!(line(&short, &answer(status, headers, body)), expected, "{status} {body}");
     }
-    let long = explain("id: t\nsource: {url: 'https://h/', empty_on: [204], success: $.ok == true, failure: {path: error, message: error.text}}\nmeasures: {v: v}\n").unwrap();
+    let long = explain("id: t\nsource: {url: 'https://h/', empty_on: [204, no_body], success: $.ok == true, failure: {path: error, message: error.text}}\nmeasures: {v: v}\n").unwrap();
     for rule in [
         "{status: [204], then: empty}",
+        "{status: \"200..299\", no_body: true, then: empty}",
         "{status: \"200..299\", body: $.error, message: $.error.text, then: fail}",
         "{status: \"200..299\", unless: $.ok == true, then: fail}",
     ] {

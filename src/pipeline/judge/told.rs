@@ -1,6 +1,6 @@
 //! What a body says to the rules: out of the cells of the walk that reads the rows, or of a walk for the rules alone.
 
-use crate::pipeline::decode::{self, Document};
+use crate::pipeline::decode::{self, Document, Room};
 use crate::pipeline::fetch::Answer;
 use crate::pipeline::fields::{holds, tells_something};
 use crate::pipeline::json::{Cell, Walker};
@@ -74,7 +74,9 @@ pub fn probe(plan: &Plan, answer: &Answer) -> Option<Told> {
         (Format::Csv(_) | Format::Columns(_), first) if !b"{[".contains(first) => return None,
         _ => &Format::Json,
     };
-    let Ok(Document::Json(text)) = decode::decode(&answer.body, format) else { return None };
+    let Ok(Document::Json(text)) = decode::decode(&answer.body, format, Room::of(plan.limits.max_bytes)) else {
+        return None;
+    };
     let mut cells = vec![Cell::Absent; probe.places.slots];
     let mut walker = Walker::new(&text, &probe.places);
     while walker.next_row(&mut cells).ok()? {}

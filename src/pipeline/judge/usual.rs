@@ -13,9 +13,11 @@ pub fn usual(answer: &Answer, plan: &Plan, now_ms: i64) -> Result<(), Verdict> {
         429 => Err(Verdict::RateLimited { reason: reason(), pause: answer.pause(now_ms) }),
         408 | 425 | 500..=599 => Err(Verdict::Again { reason: reason(), pause: answer.pause(now_ms) }),
         401 => Err(Verdict::SignIn { reason: reason() }),
-        200..=299 if answer.body.iter().all(u8::is_ascii_whitespace) => Err(Verdict::failed(format!(
-            "the source answers {status} without a body; if that means that there is no data, add {status} to empty_on"
-        ))),
+        200..=299 if answer.is_blank() => {
+            let word = if status == 204 { "204" } else { "no_body" };
+            let mend = format!("if that means that there is no data, add {word} to empty_on");
+            Err(Verdict::failed(format!("the source answers {status} without a body; {mend}")))
+        }
         200..=299 => content(answer, plan),
         _ => Err(Verdict::failed(reason())),
     }

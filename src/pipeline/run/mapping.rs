@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::attempts::Trouble;
 use super::listing::Chain;
 use super::{End, Run};
-use crate::pipeline::decode::{self, Document};
-use crate::pipeline::fetch::{Answer, FetchError, excerpt};
+use crate::pipeline::decode::{self, Document, Room};
+use crate::pipeline::fetch::{Answer, FetchError, excerpt, is_blank};
 use crate::pipeline::json::sniff::{self, SniffError};
 use crate::pipeline::judge;
 use crate::pipeline::page::{self, Given, Page, PageError, PageResult};
@@ -24,7 +24,11 @@ impl Run<'_> {
         chain: &mut Chain,
     ) -> Result<PageResult, Trouble> {
         let bytes = self.unpack(answer)?;
-        let document = decode::decode(&bytes, &self.plan.decoding.format)?;
+        if is_blank(&bytes) && !answer.is_blank() {
+            judge::judge_blank(answer, self.plan, self.now_ms())?;
+        }
+        let room = Room::of(self.limits.max_bytes);
+        let document = decode::decode(&bytes, &self.plan.decoding.format, room)?;
         let mapping = self.mapping_for(&document)?;
         let left = self.limits.max_records.saturating_sub(self.records);
         let input = Page {
@@ -33,6 +37,7 @@ impl Run<'_> {
             given,
             headers: &answer.headers,
             cursor: self.plan.cursor.as_ref(),
+            room,
         };
         self.outbox.begin();
         let mapped = page::map_rows(&input, &mut self.outbox, left).await;

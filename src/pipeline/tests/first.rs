@@ -134,6 +134,41 @@ fn what_goes_wrong_with_a_list_is_told_as_such() {
 }
 
 #[test]
+fn answers_of_a_list_are_judged_by_its_own_rules() {
+    let run = |rules: &str, status: u16, body: &str| {
+        let text = format!(
+            "id: t\nsource:\n  url: 'https://h/{{i}}'\n  rate_reset: {{header: X-Reset, status: [403, 429]}}\n  first: {{url: 'https://h/', rows: {{each: $.d}}, values: {{i: '@'}}, {rules}}}\nrows: {{each: $}}\nmeasures: {{v: '@'}}\n"
+        );
+        let mut answer = get("https://h/", body);
+        answer.status = status;
+        let (outcome, asked) = {
+            let played = play(&text, vec![answer]);
+            (played.outcome, played.asked.len())
+        };
+        assert_eq!(asked, 1, "{rules}");
+        (outcome.state, outcome.error.unwrap_or_default())
+    };
+    for (rules, status, body) in [
+        ("empty_on: [404]", 404, "{}"),
+        ("empty_on: [no_body]", 200, ""),
+        ("empty_if: $.note == 'none'", 200, r#"{"note":"none"}"#),
+        ("answers: [{text: /nothing/, then: empty}]", 200, "nothing"),
+    ] {
+        assert_eq!(run(rules, status, body), (RunState::Succeeded, String::new()), "{rules}");
+    }
+    for (rules, status, body, words) in [
+        ("success: $.ok == true", 200, r#"{"d":[],"ok":false}"#, "the answer does not meet $.ok == true"),
+        ("failure: {path: error, message: error.text}", 200, r#"{"d":[],"error":{"text":"bad"}}"#, "\"bad\""),
+        ("answers: [{body: $.quota == 0, then: fail, message: no quota}]", 200, r#"{"d":[],"quota":0}"#, "no quota"),
+        ("empty_on: [404]", 200, "", "without a body"),
+    ] {
+        let (state, error) = run(rules, status, body);
+        assert_eq!(state, RunState::Failed, "{rules}");
+        assert!(error.contains(words) && error.starts_with("first: "), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_work_is_told_when_the_profile_is_read() {
     let told = |source: &str| {
         let text = format!(

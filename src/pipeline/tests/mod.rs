@@ -3,6 +3,7 @@
 mod combine;
 mod differential;
 mod drift;
+mod empty;
 mod first;
 mod forms;
 mod fuzz;
@@ -10,10 +11,11 @@ mod hostile;
 mod pages;
 mod played;
 mod recipes;
+mod room;
 mod selectors;
 mod shapes;
 
-use super::decode::{self, Document};
+use super::decode::{self, Document, Room};
 use super::fetch::Answer;
 use super::json::sniff;
 use super::judge::{self, Verdict};
@@ -53,7 +55,8 @@ fn map(profile: &Profile, answer: &[u8]) -> Result<Mapped, String> {
 
 async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError> {
     let bytes = decode::unpack(answer, &profile.plan().decoding, 1 << 26)?;
-    let document = decode::decode(&bytes, &profile.plan().decoding.format)?;
+    let room = Room::of(profile.limits().max_bytes);
+    let document = decode::decode(&bytes, &profile.plan().decoding.format, room)?;
     let mapping = match &profile.plan().mapping {
         MappingPlan::Ready(mapping) => std::sync::Arc::clone(mapping),
         MappingPlan::ByShape(_) => {
@@ -76,6 +79,7 @@ async fn map_page(profile: &Profile, answer: &[u8]) -> Result<Mapped, PageError>
         given: &given,
         headers: &headers,
         cursor: profile.plan().cursor.as_ref(),
+        room,
     };
     let head = Answer { body: answer.to_vec(), ..Answer::good("https://example.org/") };
     let judged = |judged: Result<(), Verdict>| {

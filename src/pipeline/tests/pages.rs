@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::with;
 use crate::pipeline::MAX_BATCH;
-use crate::pipeline::decode::Document;
+use crate::pipeline::decode::{Document, Room};
 use crate::pipeline::outbox::Outbox;
 use crate::pipeline::page::{Given, Page, map_rows};
 use crate::profiles::plan::{Found, FoundKind};
@@ -43,7 +43,7 @@ proptest! {
             let text = serde_json::to_string(&page.numbers).unwrap();
             outbox.begin();
             let document = Document::Json(text.into());
-            let input = Page { document: &document, mapping: &mapping, given: &given, headers: &[], cursor: None };
+            let input = Page { document: &document, mapping: &mapping, given: &given, headers: &[], cursor: None, room: Room::default() };
             runtime.block_on(map_rows(&input, &mut outbox, u64::MAX)).unwrap();
             if !page.counts {
                 outbox.forget();

@@ -65,6 +65,9 @@ fn head(rule: &At<RuleDoc>, source: &Source, notes: &mut Notes) -> AnswerRule {
     if let (VerdictWord::Success | VerdictWord::Empty | VerdictWord::SignIn, Some(wait)) = (then, &doc.wait) {
         notes.add(wait.place, format!("nothing waits where then is {}", then.word()));
     }
+    if let Some(none) = doc.status.as_ref().filter(|statuses| statuses.value.0.is_empty()) {
+        notes.add(none.place, "a list of statuses without any; leave status out for every answer");
+    }
     let conditions = [&doc.body, &doc.unless].into_iter().flatten().flat_map(|texts| &texts.value.0);
     let shown: Vec<&str> = conditions.map(|text| text.value.as_str()).collect();
     AnswerRule {
@@ -72,6 +75,7 @@ fn head(rule: &At<RuleDoc>, source: &Source, notes: &mut Notes) -> AnswerRule {
         headers: texts(doc.header.as_ref()).filter_map(|text| header(text, notes)).collect(),
         content_types: texts(doc.content_type.as_ref()).map(|text| text.value.trim().to_ascii_lowercase()).collect(),
         text: doc.text.as_ref().and_then(|text| pattern(text, notes)).map(Box::new),
+        no_body: doc.no_body,
         reads_body: !shown.is_empty(),
         then,
         wait: doc.wait.as_ref().and_then(|moment| wait(moment, notes)),

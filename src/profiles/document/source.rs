@@ -76,7 +76,8 @@ document! {
         failure: At<Failure>,
         /// Path of the source's own words, for every failure whose rule names none.
         message: At<String>,
-        /// Statuses that mean "no data", such as `[204, 404]`.
+        /// Statuses that mean "no data", such as `[204, 404]`; `no_body`: a good answer without a body, which fails
+        /// otherwise, whatever the format.
         empty_on: At<Statuses>,
         /// A condition on the answer that means "no data": `$.error matches No data was found`.
         empty_if: At<Texts>,

@@ -25,6 +25,8 @@ pub struct AnswerRule {
     /// In lower case; any type where there are none.
     pub content_types: Vec<String>,
     pub text: Option<Box<regex_lite::Regex>>,
+    /// Whether the answer must have no body, or must have one.
+    pub no_body: Option<bool>,
     /// It has conditions on the body.
     pub reads_body: bool,
     pub then: VerdictWord,

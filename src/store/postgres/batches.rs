@@ -1,13 +1,12 @@
 //! Storing batches: each waits for the writer, which stores all that wait in one transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::Postgres;
-use super::quarantine::not_judged;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
+use crate::store::held::{Holder, store_held};
 use crate::store::posted::Posted;
 use crate::store::queue::Caller;
 use crate::store::tenants::Tenant;
@@ -18,7 +17,7 @@ use crate::store::writer::Job;
 pub(super) struct Waiting {
     pub(super) posted: Posted,
     pub(super) outcome: Option<Result<Receipt, StoreError>>,
-    caller: Caller<Receipt>,
+    pub(super) caller: Caller<Receipt>,
 }
 
 impl Job for Waiting {
@@ -38,15 +37,11 @@ impl Postgres {
         batch: Batch,
         now_ms: i64,
     ) -> Result<Receipt, StoreError> {
-        if self.counters.closed.load(Relaxed) {
-            return Err(StoreError::Closed);
-        }
-        if batch.is_held() {
-            return Err(not_judged("hold"));
-        }
-        let posted = Posted::new(tenant, batch, Arc::default(), now_ms);
-        let bytes = posted.bytes_held();
-        let receipt = self.queue.submit(bytes, |caller| Waiting { posted, outcome: None, caller }).await?;
+        let posted = Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms);
+        let receipt = match posted.batch.is_held() {
+            true => store_held(self, posted, self.max_held_bytes).await?,
+            false => self.store(posted).await?,
+        };
         self.counters.count_batch(&receipt);
         Ok(receipt)
     }

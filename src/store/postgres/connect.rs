@@ -27,7 +27,8 @@ const IDLE: Duration = Duration::from_secs(300);
 /// Nothing may hang for ever: neither a statement, nor a wait for a row, nor a transaction whose client is gone.
 const SESSION: &str = "
     SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s';
-    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;";
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET enable_bitmapscan = off; SET jit = off;";
 /// What the operator has set for the server may be stronger than on, and stays.
 const FULL: &str = "SELECT set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";

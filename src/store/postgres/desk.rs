@@ -23,6 +23,8 @@ use crate::store::vitals::Counters;
 
 /// Longer than the server lets any statement run: beyond it the way to the server is dead.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// A new key links all records of a profile anew, in one transaction.
+pub(super) const LINKING_PATIENCE: Duration = Duration::from_secs(660);
 /// A transaction that met another process on one row is tried so often.
 pub(super) const ATTEMPTS: u32 = 6;
 
@@ -31,6 +33,11 @@ pub(super) type Ask = Query<'static, Postgres, PgArguments>;
 /// One write, in a transaction of its own. May be run again where it met another process's.
 pub(super) trait Write: Send + Sync + 'static {
     type Output: Send + 'static;
+
+    /// How long it may take in all.
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
 
     fn run(&self, db: &mut PgConnection) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
@@ -147,10 +154,10 @@ fn silent() -> sqlx::Error {
 
 async fn once<W: Write>(pool: &PgPool, write: &W) -> Result<W::Output, StoreError> {
     let mut db = pool.acquire().await.map_err(of_network)?;
-    let outcome = timeout(PATIENCE, transact(&mut db, write)).await;
+    let outcome = timeout(write.patience(), transact(&mut db, write)).await;
     outcome.unwrap_or_else(|_| {
         drop(db.detach());
-        Err(StoreError::OutcomeUnknown(silent().to_string()))
+        Err(StoreError::OutcomeUnknown(format!("no answer within {:?}", write.patience())))
     })
 }
 

@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, query};
 
-use super::batches::Waiting;
 use super::verdict::{Earlier, Found};
 use crate::domain::ids::ProfileId;
 use crate::store::error::StoreError;
@@ -23,11 +22,13 @@ const TAKE_PROFILES: &str = "
 
 const FIND: &str = "
     SELECT w.place, r.*, o.profile_id AS owner, b.digest, b.inserted AS b_inserted, b.known AS b_known,
-        b.rejected AS b_rejected, d.id AS drone_row, v.id AS version_row,
+        b.rejected AS b_rejected, b.revised AS b_revised, p.keyed_by, c.seen_ms AS latest_ms, d.id AS drone_row, v.id AS version_row,
         nextval(pg_get_serial_sequence('batches', 'id')) AS next_batch,
         CASE WHEN r.id IS NULL THEN nextval(pg_get_serial_sequence('runs', 'id')) ELSE 0 END AS next_run
-    FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[]) WITH ORDINALITY
-        AS w (tenant_id, run_id, batch_key, drone, version, place)
+    FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
+        AS w (tenant_id, run_id, batch_key, drone, version, profile_id, place)
+    LEFT JOIN profiles p ON p.tenant_id = w.tenant_id AND p.profile_id = w.profile_id
+    LEFT JOIN counters c ON c.profile = p.id
     LEFT JOIN runs r ON r.tenant_id = w.tenant_id AND r.run_id = w.run_id
     LEFT JOIN batches b ON b.run = r.id AND b.batch_key = w.batch_key
     LEFT JOIN profiles o ON o.id = r.profile
@@ -35,15 +36,16 @@ const FIND: &str = "
     LEFT JOIN names v ON v.tenant_id = w.tenant_id AND v.name = w.version";
 
 /// Everything about every batch of the group, in its order.
-pub(super) async fn find(db: &mut PgConnection, group: &[Waiting]) -> Result<Vec<Found>, StoreError> {
+pub(super) async fn find(db: &mut PgConnection, group: &[&Posted]) -> Result<Vec<Found>, StoreError> {
     let profiles = take_profiles(db, group).await?;
-    let posted = || group.iter().map(|waiting| &waiting.posted);
+    let posted = || group.iter();
     let ask = query(FIND)
         .bind(posted().map(|posted| posted.tenant.0).collect::<Vec<_>>())
         .bind(posted().map(|posted| posted.batch.run_id.as_str()).collect::<Vec<_>>())
         .bind(posted().map(|posted| &posted.key[..]).collect::<Vec<_>>())
         .bind(posted().map(|posted| posted.batch.drone_id.as_str()).collect::<Vec<_>>())
-        .bind(posted().map(version_name).collect::<Vec<_>>());
+        .bind(posted().map(|posted| version_name(posted)).collect::<Vec<_>>())
+        .bind(posted().map(|posted| posted.batch.profile_id.as_str()).collect::<Vec<_>>());
     let rows = ask.fetch_all(db).await?;
     let mut all: Vec<Found> = group.iter().map(|_| Found::default()).collect();
     for row in &rows {
@@ -53,8 +55,8 @@ pub(super) async fn find(db: &mut PgConnection, group: &[Waiting]) -> Result<Vec
         }
     }
     in_order(&mut all);
-    for (found, waiting) in all.iter_mut().zip(group) {
-        found.profile = profiles.get(&profile_of(&waiting.posted)).copied();
+    for (found, posted) in all.iter_mut().zip(group) {
+        found.profile = profiles.get(&profile_of(posted)).copied();
     }
     Ok(all)
 }
@@ -68,9 +70,9 @@ fn profile_of(posted: &Posted) -> (i64, ProfileId) {
     (posted.tenant.0, posted.batch.profile_id.clone())
 }
 
-async fn take_profiles(db: &mut PgConnection, group: &[Waiting]) -> Result<HashMap<(i64, ProfileId), i32>, StoreError> {
+async fn take_profiles(db: &mut PgConnection, group: &[&Posted]) -> Result<HashMap<(i64, ProfileId), i32>, StoreError> {
     let wanted: BTreeSet<(i64, &str)> =
-        group.iter().map(|waiting| (waiting.posted.tenant.0, waiting.posted.batch.profile_id.as_str())).collect();
+        group.iter().map(|posted| (posted.tenant.0, posted.batch.profile_id.as_str())).collect();
     let (tenants, ids): (Vec<i64>, Vec<&str>) = wanted.into_iter().unzip();
     let mut found = HashMap::new();
     for row in query(TAKE_PROFILES).bind(tenants).bind(ids).fetch_all(db).await? {
@@ -86,6 +88,8 @@ fn read(row: &PgRow, found: &mut Found) -> Result<(), StoreError> {
     found.next_run = row.try_get("next_run")?;
     found.drone = row.try_get("drone_row")?;
     found.version = row.try_get("version_row")?;
+    found.keyed_by = row.try_get("keyed_by")?;
+    found.latest_ms = row.try_get("latest_ms")?;
     let owner: Option<&str> = row.try_get("owner")?;
     found.owner = owner.map(|owner| stored(ProfileId::parse(owner))).transpose()?;
     if let Some(id) = row.try_get::<Option<i64>, _>("id")? {
@@ -103,7 +107,7 @@ fn read(row: &PgRow, found: &mut Found) -> Result<(), StoreError> {
         inserted: count(row.try_get("b_inserted")?)?,
         known: count(row.try_get("b_known")?)?,
         rejected: count(row.try_get("b_rejected")?)?,
-        revised: 0,
+        revised: count(row.try_get("b_revised")?)?,
     };
     found.earlier = Some(Earlier { digest, outcome });
     Ok(())

@@ -7,56 +7,52 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sqlx::postgres::PgConnection;
 
-use super::batches::Waiting;
+use super::books::Books;
 use super::finding::find;
-use super::ledger::{Entry, Ledger, NewSet, kept_sets};
 use super::placing::{Part, Placed, place};
-use super::replays::{Noted, note_replays};
 use super::runs_of_group::{Runs, Step};
 use super::verdict::{Found, Judge, Verdict};
-use crate::domain::digest::Digest;
+use crate::protocol::aggregator::Receipt;
 use crate::runtime::Breakpoints;
 use crate::store::error::StoreError;
+use crate::store::findings::{self, Of};
 use crate::store::memory::Memory;
+use crate::store::observed::NO_KEY;
 use crate::store::posted::Posted;
-use crate::store::record_set::pack;
-use crate::store::run_facts::{Outcome, state_changes};
+use crate::store::revising::{Revised, Revising};
+use crate::store::sightings::PLACE_BITS;
 use crate::store::writer::{Failure, panic_text};
 
-/// Writes the group, within the caller's transaction, and keeps the outcome of each of its batches.
+/// Writes the group, within the caller's transaction; gives the outcome of each of its batches.
 pub(super) async fn store(
     db: &mut PgConnection,
-    group: &mut [Waiting],
+    group: &[&Posted],
     memory: &mut Memory,
     breakpoints: &Breakpoints,
-) -> Result<(), Failure> {
+) -> Result<Vec<Result<Receipt, StoreError>>, Failure> {
     let found = find(db, group).await.map_err(Failure::of_all)?;
     let verdicts = judge(group, &found, breakpoints)?;
-    let outcomes = write(db, group, &found, &verdicts, memory).await.map_err(Failure::of_all)?;
-    for (index, verdict) in verdicts.into_iter().enumerate() {
-        let posted = &group[index].posted;
-        let receipt = match verdict {
-            Verdict::Store => outcomes.get(&index).map(|outcome| posted.receipt(*outcome, false)),
-            Verdict::SameAs(before) => outcomes.get(&before).map(|outcome| posted.receipt(*outcome, true)),
-            Verdict::Replay(outcome) => Some(posted.receipt(outcome, true)),
-            Verdict::Refuse(refusal) => {
-                group[index].outcome = Some(Err(refusal));
-                continue;
-            }
-        };
-        group[index].outcome = receipt.map(Ok);
-    }
-    Ok(())
+    let written = write(db, group, &found, &verdicts, memory).await.map_err(Failure::of_all)?;
+    let of = |index: &usize| {
+        let missing = || StoreError::Engine("a batch was judged and not written".into());
+        written.get(index).cloned().ok_or_else(missing)
+    };
+    let outcomes = verdicts.into_iter().enumerate().map(|(index, verdict)| match verdict {
+        Verdict::Store => of(&index),
+        Verdict::SameAs(before) => of(&before).map(|receipt| Receipt { replayed: true, drift: None, ..receipt }),
+        Verdict::Replay(outcome) => Ok(group[index].receipt(outcome, true)),
+        Verdict::Refuse(refusal) => Err(refusal),
+    });
+    Ok(outcomes.collect())
 }
 
-fn judge(group: &mut [Waiting], found: &[Found], breakpoints: &Breakpoints) -> Result<Vec<Verdict>, Failure> {
+fn judge(group: &[&Posted], found: &[Found], breakpoints: &Breakpoints) -> Result<Vec<Verdict>, Failure> {
     let mut judge = Judge::default();
     let mut verdicts = Vec::with_capacity(group.len());
-    for (index, (waiting, its_own)) in group.iter_mut().zip(found).enumerate() {
-        waiting.outcome = None;
+    for (index, (posted, its_own)) in group.iter().zip(found).enumerate() {
         let verdict = catch_unwind(AssertUnwindSafe(|| {
             breakpoints.pass("store.job");
-            judge.judge(index, &waiting.posted, its_own)
+            judge.judge(index, posted, its_own)
         }));
         let crashed = |payload: Box<dyn std::any::Any + Send>| StoreError::Crashed(panic_text(payload.as_ref()));
         verdicts.push(verdict.map_err(|payload| Failure { culprit: Some(index), error: crashed(payload) })?);
@@ -64,96 +60,111 @@ fn judge(group: &mut [Waiting], found: &[Found], breakpoints: &Breakpoints) -> R
     Ok(verdicts)
 }
 
-/// Writes all that is to be stored; gives how each batch ended.
+/// Writes all that is to be stored; gives the receipts, by the places of the batches in the group.
 async fn write(
     db: &mut PgConnection,
-    group: &[Waiting],
+    group: &[&Posted],
     found: &[Found],
     verdicts: &[Verdict],
     memory: &mut Memory,
-) -> Result<HashMap<usize, Outcome>, StoreError> {
+) -> Result<HashMap<usize, Receipt>, StoreError> {
     let stored: Vec<usize> = (0..group.len()).filter(|index| verdicts[*index] == Verdict::Store).collect();
+    let mut receipts = HashMap::new();
     if stored.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(receipts);
     }
-    let part = |index: &usize| {
-        let (posted, found) = (&group[*index].posted, &found[*index]);
-        Part { posted, profile: found.profile.unwrap_or_default(), batch: found.next_batch }
-    };
-    let parts: Vec<Part<'_>> = stored.iter().map(part).collect();
-    let all_placed = place(db, &parts, memory).await?;
     let mut runs = Runs::of(db, group, found, &stored, memory).await?;
-    let mut books = Books::default();
-    for (&index, placed) in stored.iter().zip(all_placed) {
-        let (posted, found) = (&group[index].posted, &found[index]);
-        let Placed { rows, inserted } = placed;
-        let outcome = posted.outcome(inserted)?;
-        let step = runs.take(posted, found, outcome, &rows)?;
-        books.enter(posted, found, outcome, &step);
-        books.outcomes.insert(index, outcome);
+    let mut work = Work { group, found, runs: &mut runs, memory, latest_ms: HashMap::new() };
+    for wave in waves(found, &stored) {
+        work.write(db, &wave, &mut receipts).await?;
     }
-    books.number_sets(db).await?;
-    books.ledger.runs = runs.finish(memory);
-    books.ledger.write(db).await?;
-    note_replays(db, &books.replays).await?;
-    Ok(books.outcomes)
+    runs.finish(memory);
+    Ok(receipts)
 }
 
-/// A packed set of records, its digest, and whether it holds one that was inserted just now.
-type SeenSet = ([u8; 16], Vec<u8>, bool);
-
-/// What is being written down, batch by batch.
-#[derive(Default)]
-struct Books {
-    ledger: Ledger,
-    outcomes: HashMap<usize, Outcome>,
-    /// For each entry the set of what it saw.
-    sets: Vec<Option<SeenSet>>,
-    replays: Vec<Noted>,
-}
-
-impl Books {
-    fn enter(&mut self, posted: &Posted, found: &Found, outcome: Outcome, step: &Step) {
-        let profile = i64::from(found.profile.unwrap_or_default());
-        let growth = self.ledger.growth.entry(profile).or_default();
-        growth.records += i64::from(outcome.inserted);
-        growth.results += step.fresh.len() as i64;
-        growth.last_run = step.row;
-        growth.last_received_ms = growth.last_received_ms.max(posted.now_ms);
-        for (total, change) in growth.runs.iter_mut().zip(state_changes(step.before, step.now)) {
-            *total += change;
+/// All at once; of a profile with a key one batch after another, since each finds what stands as the one before left it.
+fn waves(found: &[Found], stored: &[usize]) -> Vec<Vec<usize>> {
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    let mut taken: HashMap<i32, usize> = HashMap::new();
+    for &index in stored {
+        let its_own = &found[index];
+        let is_keyed = its_own.keyed_by.as_deref().is_some_and(|key| key != NO_KEY);
+        let turn = taken.entry(its_own.profile.unwrap_or_default()).or_default();
+        if waves.len() <= *turn {
+            waves.resize_with(*turn + 1, Vec::new);
         }
-        let of = posted.batch.run.as_ref().and_then(|report| report.replay_of.as_ref());
-        self.replays.extend(of.map(|of| (step.row, profile, of.to_string())));
-        self.sets.push((!step.fresh.is_empty()).then(|| {
-            let packed = pack(&step.fresh);
-            (Digest::of(&packed).key(), packed, outcome.inserted > 0)
-        }));
-        self.ledger.entries.push(Entry {
-            id: found.next_batch,
-            profile,
-            run: step.row,
-            key: posted.key.clone(),
-            digest: posted.digest,
-            outcome,
-            record_set: None,
-            received_ms: posted.now_ms,
-        });
+        waves[*turn].push(index);
+        *turn += usize::from(is_keyed);
     }
+    waves
+}
 
-    /// Finds the sets that are kept already; a new one takes the id of its batch.
-    async fn number_sets(&mut self, db: &mut PgConnection) -> Result<(), StoreError> {
-        // One that holds a new record cannot have been kept before.
-        let old = self.sets.iter().flatten().filter(|(_, _, is_novel)| !is_novel);
-        let mut known = kept_sets(db, &old.map(|(digest, ..)| *digest).collect::<Vec<_>>()).await?;
-        for (entry, set) in self.ledger.entries.iter_mut().zip(self.sets.drain(..)) {
-            let Some((digest, packed, _)) = set else { continue };
-            let id = *known.entry(digest).or_insert(entry.id);
-            if id == entry.id {
-                self.ledger.sets.push(NewSet { id, digest, packed });
+/// The batches of a group on their way.
+struct Work<'a> {
+    group: &'a [&'a Posted],
+    found: &'a [Found],
+    runs: &'a mut Runs,
+    memory: &'a mut Memory,
+    /// Start of the latest run of each profile, as the group goes on.
+    latest_ms: HashMap<i64, i64>,
+}
+
+impl Work<'_> {
+    async fn write(
+        &mut self,
+        db: &mut PgConnection,
+        stored: &[usize],
+        receipts: &mut HashMap<usize, Receipt>,
+    ) -> Result<(), StoreError> {
+        let (group, all_found) = (self.group, self.found);
+        let part = |index: &usize| {
+            let (posted, found) = (group[*index], &all_found[*index]);
+            let observed = posted.observed_by(found.keyed_by.as_deref());
+            Part { posted, observed, profile: found.profile.unwrap_or_default(), batch: found.next_batch }
+        };
+        let parts: Vec<Part<'_>> = stored.iter().map(part).collect();
+        let all_placed = place(db, &parts, self.memory).await?;
+        let (mut books, mut told) = (Books::default(), Vec::with_capacity(stored.len()));
+        for (&index, (part, Placed { rows, inserted })) in stored.iter().zip(parts.iter().zip(all_placed)) {
+            let (posted, found) = (group[index], &all_found[index]);
+            let mut outcome = posted.outcome(inserted)?;
+            let step = self.runs.take(posted, found, outcome, &rows)?;
+            let revised = self.revise(db, part, &rows, &step, found.latest_ms).await?;
+            outcome.revised = revised.observations;
+            self.runs.revise(posted, revised.observations);
+            books.enter(posted, found, outcome, &step, revised.replaced);
+            receipts.insert(index, posted.receipt(outcome, false));
+            let profile = i64::from(found.profile.unwrap_or_default());
+            told.push((index, Of { profile, run: step.row, version: step.version, now_ms: posted.now_ms }));
+        }
+        books.write(db, self.runs.touched()).await?;
+        for (index, of) in told {
+            let posted = group[index];
+            let drift = if posted.was_held { None } else { findings::note(db, of, &posted.batch).await? };
+            if let Some(receipt) = receipts.get_mut(&index) {
+                receipt.drift = drift;
             }
-            entry.record_set = Some(id);
         }
         Ok(())
+    }
+
+    /// Which versions stand after the batch.
+    async fn revise(
+        &mut self,
+        db: &mut PgConnection,
+        part: &Part<'_>,
+        rows: &[i64],
+        step: &Step,
+        latest_ms: Option<i64>,
+    ) -> Result<Revised, StoreError> {
+        let (profile, seen_ms) = (i64::from(part.profile), step.seen_ms);
+        let known_ms = self.latest_ms.get(&profile).copied().max(latest_ms);
+        self.latest_ms.insert(profile, known_ms.unwrap_or(seen_ms).max(seen_ms));
+        let Some(seen) = self.runs.seen(step.row).filter(|_| !part.observed.is_empty()) else {
+            return Ok(Revised::default());
+        };
+        let next_record = part.batch << PLACE_BITS;
+        let revising = Revising { db, profile, batch: part.batch, seen_ms, rows, next_record, seen };
+        revising.settle(known_ms, step.before.is_some()).await
     }
 }

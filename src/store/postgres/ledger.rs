@@ -15,7 +15,7 @@ use crate::store::run_facts::{Outcome, StoredRun, state_number};
 use crate::store::tenants::Tenant;
 
 /// A run with the batches of this group taken in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LiveRun {
     pub(super) row: i64,
     pub(super) tenant: Tenant,
@@ -52,6 +52,10 @@ pub(super) struct Growth {
     pub(super) runs: [i64; 5],
     pub(super) last_run: i64,
     pub(super) last_received_ms: i64,
+    /// By how much the number of replaced records grows.
+    pub(super) replaced: i64,
+    /// Start of the latest run of which something was stored.
+    pub(super) seen_ms: Option<i64>,
 }
 
 /// All that a group writes down.
@@ -67,34 +71,39 @@ const WRITE: &str = "
     WITH new_sets AS (
         INSERT INTO record_sets (id, digest, ids) SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])),
     new_batches AS (
-        INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms)
+        INSERT INTO batches (id, profile, run, batch_key, digest, inserted, known, rejected, record_set, received_ms,
+            revised)
         SELECT * FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bigint[],
-            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])),
+            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $43::bigint[])),
     their_runs AS (
         INSERT INTO runs (id, tenant_id, run_id, profile, drone, profile_digest, state, started_ms, finished_ms,
-            received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error)
+            received_ms, batches, inserted, known, rejected, requests, bytes, rows, dropped, error,
+            revised)
         SELECT * FROM unnest($14::bigint[], $15::bigint[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[],
             $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
-            $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[], $32::text[])
+            $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::bigint[], $32::text[],
+            $44::bigint[])
         ON CONFLICT (id) DO UPDATE SET profile_digest = excluded.profile_digest, state = excluded.state,
             started_ms = excluded.started_ms, finished_ms = excluded.finished_ms, received_ms = excluded.received_ms,
             batches = excluded.batches, inserted = excluded.inserted, known = excluded.known,
             rejected = excluded.rejected, requests = excluded.requests, bytes = excluded.bytes, rows = excluded.rows,
-            dropped = excluded.dropped, error = excluded.error)
+            dropped = excluded.dropped, error = excluded.error, revised = excluded.revised)
     UPDATE counters c SET records = c.records + g.records, results = c.results + g.results,
         running = c.running + g.running, succeeded = c.succeeded + g.succeeded, unchanged = c.unchanged + g.unchanged,
         partial = c.partial + g.partial, failed = c.failed + g.failed, last_run = g.last_run,
-        last_received_ms = greatest(c.last_received_ms, g.last_received_ms)
+        last_received_ms = greatest(c.last_received_ms, g.last_received_ms), replaced = c.replaced + g.replaced,
+        seen_ms = greatest(c.seen_ms, g.seen_ms)
     FROM unnest($33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bigint[], $38::bigint[],
-        $39::bigint[], $40::bigint[], $41::bigint[], $42::bigint[])
-        AS g (profile, records, results, running, succeeded, unchanged, partial, failed, last_run, last_received_ms)
+        $39::bigint[], $40::bigint[], $41::bigint[], $42::bigint[], $45::bigint[], $46::bigint[])
+        AS g (profile, records, results, running, succeeded, unchanged, partial, failed, last_run, last_received_ms,
+            replaced, seen_ms)
     WHERE c.profile = g.profile";
 
 type Ask<'q> = Query<'q, sqlx::Postgres, PgArguments>;
 
 impl Ledger {
     pub(super) async fn write(mut self, db: &mut PgConnection) -> Result<(), StoreError> {
-        if self.entries.is_empty() {
+        if self.runs.is_empty() {
             return Ok(());
         }
         // In one order: another process may begin a run of the same id for another profile.
@@ -102,7 +111,8 @@ impl Ledger {
         let ask = self.bind_sets(query(WRITE));
         let ask = self.bind_entries(ask);
         let ask = self.bind_runs(ask);
-        self.bind_growth(ask).execute(db).await?;
+        let ask = self.bind_growth(ask);
+        self.bind_revised(ask).execute(db).await?;
         Ok(())
     }
 
@@ -160,6 +170,16 @@ impl Ledger {
             .into_iter()
             .fold(ask, |ask, state| ask.bind(column(&all, |(_, growth)| growth.runs[state_number(state) as usize])));
         ask.bind(column(&all, |(_, growth)| growth.last_run)).bind(column(&all, |(_, growth)| growth.last_received_ms))
+    }
+}
+
+impl Ledger {
+    /// What observations changed.
+    fn bind_revised<'q>(&'q self, ask: Ask<'q>) -> Ask<'q> {
+        ask.bind(column(&self.entries, |entry| i64::from(entry.outcome.revised)))
+            .bind(column(&self.runs, |live| live.run.facts.revised))
+            .bind(self.growth.values().map(|growth| growth.replaced).collect::<Vec<_>>())
+            .bind(self.growth.values().map(|growth| growth.seen_ms).collect::<Vec<_>>())
     }
 }
 

@@ -6,25 +6,28 @@
 //! `TenantStore` resolved; no query finds its tenant by itself.
 
 mod batches;
+mod bind;
+mod books;
 mod connect;
 mod desk;
 mod drones;
 mod error;
 mod finding;
 mod group;
-mod history;
+mod held;
 mod ledger;
 mod names;
 mod placing;
 mod profiles;
-mod quarantine;
 mod records;
 mod replays;
 mod reports;
 mod results;
+mod revising;
 mod runs;
 mod runs_of_group;
 mod scan;
+mod standing;
 mod summary;
 mod superseded;
 mod tenants;
@@ -39,6 +42,7 @@ use std::time::Duration;
 use sqlx::{Row, query};
 use tokio::time::Instant;
 
+pub(super) use self::bind::bound;
 pub(super) use self::error::{of_connection, of_state};
 
 use self::batches::Waiting;
@@ -46,6 +50,7 @@ use self::connect::Connector;
 use self::desk::Desk;
 use self::transactor::ServerWriter;
 use super::error::StoreError;
+use super::keys::Keys;
 use super::memory::Memory;
 use super::queue::Queue;
 use super::settings::{Server, StoreSettings};
@@ -60,10 +65,12 @@ pub(super) struct Postgres {
     queue: Queue<Waiting>,
     desk: Desk,
     tenants: Tenants,
+    keys: Arc<Keys>,
     counters: Arc<Counters>,
     reins: Reins,
     max_reports: u32,
     standings: Standings,
+    max_held_bytes: u64,
 }
 
 impl Postgres {
@@ -82,8 +89,17 @@ impl Postgres {
         let (writer, reins) = writer(engine, jobs, settings, &counters);
         launch(&counters, move || writer.serve())?;
         let desk = Desk::new(&connector, server.connections.saturating_sub(1), &counters)?;
-        let (tenants, standings, max_reports) = (Tenants::default(), Standings::default(), settings.max_reports);
-        Ok(Self { queue, desk, tenants, counters, reins, max_reports, standings })
+        Ok(Self {
+            queue,
+            desk,
+            tenants: Tenants::default(),
+            keys: Arc::default(),
+            counters,
+            reins,
+            max_reports: settings.max_reports,
+            standings: Standings::default(),
+            max_held_bytes: settings.max_held_bytes,
+        })
     }
 
     pub(super) fn vitals(&self) -> StoreVitals {

@@ -2,6 +2,7 @@
 //! send what is known are looked up first; the rest is inserted in one statement, and looked up only where some were
 //! ignored.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sqlx::postgres::PgConnection;
@@ -10,6 +11,7 @@ use sqlx::{Row, query};
 use crate::domain::digest::Digest;
 use crate::store::error::StoreError;
 use crate::store::memory::Memory;
+use crate::store::observed::Observed;
 use crate::store::posted::Posted;
 use crate::store::sightings::PLACE_BITS;
 
@@ -21,6 +23,12 @@ const INSERT: &str = "
     SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[])
     ON CONFLICT (profile, key) DO NOTHING";
 
+/// As `INSERT`, of profiles with a key.
+const INSERT_KEYED: &str = "
+    INSERT INTO records (id, profile, key, body, observation)
+    SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[], $5::bytea[])
+    ON CONFLICT (profile, key) DO NOTHING";
+
 const FIND_KEYS: &str = "
     SELECT w.place, r.id FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS w (profile, key, place)
     JOIN records r ON r.profile = w.profile AND r.key = w.key";
@@ -30,6 +38,7 @@ struct Wanted<'a> {
     profile: i32,
     key: [u8; 16],
     body: &'a str,
+    observation: Option<[u8; 16]>,
     /// The id it takes if it is new: that of the batch that named it first, and its place there.
     new_id: i64,
     /// The id it has.
@@ -39,6 +48,7 @@ struct Wanted<'a> {
 /// One batch's part in it.
 pub(super) struct Part<'a> {
     pub(super) posted: &'a Posted,
+    pub(super) observed: Cow<'a, Observed>,
     pub(super) profile: i32,
     pub(super) batch: i64,
 }
@@ -93,7 +103,8 @@ impl<'a> Placing<'a> {
                 let body = std::str::from_utf8(records.text(index));
                 let body = body.map_err(|error| StoreError::Engine(format!("a record is not UTF-8: {error}")))?;
                 let new_id = part.batch << PLACE_BITS | place as i64;
-                self.wanted.push(Wanted { profile: part.profile, key, body, new_id, id: ABSENT });
+                let observation = part.observed.at(place);
+                self.wanted.push(Wanted { profile: part.profile, key, body, observation, new_id, id: ABSENT });
             }
             places.push(at);
         }
@@ -122,11 +133,17 @@ impl<'a> Placing<'a> {
     /// How many were inserted.
     async fn insert(&self, db: &mut PgConnection, rest: &[usize]) -> Result<usize, StoreError> {
         let wanted = || rest.iter().map(|at| &self.wanted[*at]);
-        let ask = query(INSERT)
+        let is_keyed = wanted().any(|wanted| wanted.observation.is_some());
+        let ask = query(if is_keyed { INSERT_KEYED } else { INSERT })
             .bind(wanted().map(|wanted| wanted.new_id).collect::<Vec<_>>())
             .bind(wanted().map(|wanted| wanted.profile).collect::<Vec<_>>())
             .bind(wanted().map(|wanted| &wanted.key[..]).collect::<Vec<_>>())
             .bind(wanted().map(|wanted| wanted.body).collect::<Vec<_>>());
+        let ask = if is_keyed {
+            ask.bind(wanted().map(|wanted| wanted.observation.as_ref().map(|bytes| &bytes[..])).collect::<Vec<_>>())
+        } else {
+            ask
+        };
         Ok(usize::try_from(ask.execute(db).await?.rows_affected()).unwrap_or(0))
     }
 

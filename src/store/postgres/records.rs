@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row, query};
 
 use super::Postgres;
-use super::history::not_kept;
+use super::standing::{stands_now, stood_then};
 use crate::protocol::aggregator::{RecordFilter, RecordRow, Versions};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
@@ -16,11 +16,26 @@ use crate::store::superseded::Superseded;
 use crate::store::tenants::Tenant;
 
 /// Binds: profile, id to go on after, rows. The number 16 is `PLACE_BITS`.
-const RECORDS_OF_PROFILE: &str = "
-    SELECT r.id, r.body, b.received_ms, d.name, p.profile_id FROM
-        (SELECT id, profile, body FROM records WHERE profile = $1 AND id > $2 ORDER BY id LIMIT $3) r
-    JOIN batches b ON b.id = r.id >> 16 JOIN runs u ON u.id = b.run JOIN names d ON d.id = u.drone
-    JOIN profiles p ON p.id = r.profile ORDER BY r.id";
+macro_rules! records_of_profile {
+    ($from:literal, $versions:expr) => {
+        concat!(
+            "SELECT r.id, r.body, b.received_ms, d.name, p.profile_id FROM
+                 (SELECT r.id, r.profile, r.body FROM records r ",
+            $from,
+            " WHERE r.profile = $1 AND r.id > $2",
+            $versions,
+            " ORDER BY r.id LIMIT $3) r
+             JOIN batches b ON b.id = r.id >> 16 JOIN runs u ON u.id = b.run JOIN names d ON d.id = u.drone
+             JOIN profiles p ON p.id = r.profile ORDER BY r.id"
+        )
+    };
+}
+
+const LATEST: &str = records_of_profile!("", stands_now!());
+const ALL: &str = records_of_profile!("", "");
+/// Binds also a time.
+const AS_OF: &str =
+    records_of_profile!("JOIN batches b ON b.id = r.id >> 16 JOIN runs u ON u.id = b.run", stood_then!("$4"));
 
 impl Postgres {
     /// Records by their first sighting: `since_ms`, `drone_id` and `run_id` speak of the batch that brought them. Those
@@ -31,9 +46,6 @@ impl Postgres {
         filter: &RecordFilter,
         page: &PageRequest,
     ) -> Result<Page<RecordRow>, StoreError> {
-        if matches!(filter.versions, Versions::AsOf(_)) {
-            return Err(not_kept("as_of"));
-        }
         let profile = match &filter.profile_id {
             Some(id) if filter.run_id.is_none() => self.profile_row(tenant, id).await?,
             _ => return self.sightings(tenant, filter, page, Shown::Records).await,
@@ -44,7 +56,11 @@ impl Postgres {
         let mut superseded = Superseded::new(self);
         let Some(profile) = profile else { return Ok(Page { items: Vec::new(), next: None }) };
         while let Some(chunk) = pager.next_chunk() {
-            let ask = query(RECORDS_OF_PROFILE).bind(profile).bind(pager.position()).bind(chunk);
+            let ask = match filter.versions {
+                Versions::Latest => query(LATEST).bind(profile).bind(pager.position()).bind(chunk),
+                Versions::All => query(ALL).bind(profile).bind(pager.position()).bind(chunk),
+                Versions::AsOf(time_ms) => query(AS_OF).bind(profile).bind(pager.position()).bind(chunk).bind(time_ms),
+            };
             let rows = self.desk.all(ask).await?;
             pager.got(rows.len());
             for row in &rows {

@@ -6,7 +6,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row, query};
 
 use super::Postgres;
-use crate::protocol::aggregator::{RecordFilter, RecordRow};
+use super::standing::{stands_now, stood_then};
+use crate::protocol::aggregator::{RecordFilter, RecordRow, Versions};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
 use crate::store::sightings::{BATCHES, PLACE_BITS, SeenBatch, Shown, Sightings, Source, StoredRecord, page_of};
@@ -29,9 +30,20 @@ const BATCHES_OF_PROFILE: &str =
 const BATCHES_OF_RUN: &str = select_batches!("SELECT * FROM batches WHERE run = $3 AND id >= $1 ORDER BY id LIMIT $2");
 
 /// Binds: profile, ids. The number 16 is `PLACE_BITS`.
-const RECORDS_BY_ID: &str = "
-    SELECT r.id, r.body, b.received_ms FROM records r JOIN batches b ON b.id = r.id >> 16
-    WHERE r.profile = $1 AND r.id = ANY($2)";
+macro_rules! records_by_id {
+    ($versions:expr) => {
+        concat!(
+            "SELECT r.id, r.body, b.received_ms FROM records r JOIN batches b ON b.id = r.id >> 16
+             JOIN runs u ON u.id = b.run WHERE r.profile = $1 AND r.id = ANY($2)",
+            $versions
+        )
+    };
+}
+
+const ALL_BY_ID: &str = records_by_id!("");
+const LATEST_BY_ID: &str = records_by_id!(stands_now!());
+/// Binds also a time.
+const AS_OF_BY_ID: &str = records_by_id!(stood_then!("$3"));
 
 impl Postgres {
     pub(in crate::store) async fn results(
@@ -79,8 +91,18 @@ impl Sightings for Postgres {
         self.desk.all(ask).await?.iter().map(seen_batch).collect()
     }
 
-    async fn records_by_id(&self, profile: i64, ids: &[i64]) -> Result<HashMap<i64, StoredRecord>, StoreError> {
-        let rows = self.desk.all(query(RECORDS_BY_ID).bind(profile).bind(ids)).await?;
+    async fn records_by_id(
+        &self,
+        profile: i64,
+        ids: &[i64],
+        versions: Versions,
+    ) -> Result<HashMap<i64, StoredRecord>, StoreError> {
+        let ask = match versions {
+            Versions::All => query(ALL_BY_ID).bind(profile).bind(ids.to_vec()),
+            Versions::Latest => query(LATEST_BY_ID).bind(profile).bind(ids.to_vec()),
+            Versions::AsOf(time_ms) => query(AS_OF_BY_ID).bind(profile).bind(ids.to_vec()).bind(time_ms),
+        };
+        let rows = self.desk.all(ask).await?;
         let record = |row: &PgRow| {
             let id: i64 = row.try_get(0)?;
             let first_batch = id >> PLACE_BITS;

@@ -3,22 +3,23 @@
 use sqlx::{Row, query};
 
 use super::Postgres;
-use super::quarantine::not_judged;
 use crate::domain::ids::RunId;
 use crate::protocol::aggregator::{RunFilter, RunView};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
+use crate::store::findings::run_view_with_findings;
 use crate::store::pager::Pager;
-use crate::store::rows::run_view;
 use crate::store::tenants::Tenant;
 
 macro_rules! select_runs {
     ($from:literal, $order:literal) => {
         concat!(
-            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version, y.replay_of FROM (",
+            "SELECT r.*, p.profile_id AS of_profile, d.name AS of_drone, v.name AS of_version, y.replay_of,
+             f.rejected AS f_rejected, f.drifted AS f_drifted, f.changes AS f_changes, f.fate AS f_fate FROM (",
             $from,
             ") r JOIN profiles p ON p.id = r.profile JOIN names d ON d.id = r.drone
-             LEFT JOIN names v ON v.id = r.profile_digest LEFT JOIN replays y ON y.run = r.id ",
+             LEFT JOIN names v ON v.id = r.profile_digest LEFT JOIN replays y ON y.run = r.id
+             LEFT JOIN findings f ON f.run = r.id ",
             $order
         )
     };
@@ -34,7 +35,7 @@ impl Postgres {
     pub(in crate::store) async fn run(&self, tenant: Tenant, run_id: &RunId) -> Result<RunView, StoreError> {
         let row = self.desk.optional(query(ONE_RUN).bind(tenant.0).bind(run_id.as_str())).await?;
         let row = row.ok_or_else(|| StoreError::UnknownRun(run_id.clone()))?;
-        Ok(run_view!(row))
+        Ok(run_view_with_findings!(row))
     }
 
     pub(in crate::store) async fn runs(
@@ -43,10 +44,7 @@ impl Postgres {
         filter: &RunFilter,
         page: &PageRequest,
     ) -> Result<Page<RunView>, StoreError> {
-        if filter.quarantine.is_some() {
-            return Err(not_judged("quarantine"));
-        }
-        let filtered = filter.drone_id.is_some() || filter.state.is_some();
+        let filtered = filter.drone_id.is_some() || filter.state.is_some() || filter.quarantine.is_some();
         let mut pager = Pager::new(page, i64::MAX, filtered)?;
         let profile = match &filter.profile_id {
             None => None,
@@ -64,9 +62,10 @@ impl Postgres {
             pager.got(rows.len());
             for row in rows {
                 let id = row.try_get("id")?;
-                let run = run_view!(row);
+                let run = run_view_with_findings!(row);
                 let wanted = filter.drone_id.as_ref().is_none_or(|drone| *drone == run.drone_id)
-                    && filter.state.is_none_or(|state| state == run.state);
+                    && filter.state.is_none_or(|state| state == run.state)
+                    && filter.quarantine.is_none_or(|fate| run.quarantine == Some(fate));
                 pager.pass(id, wanted.then_some(run));
             }
         }

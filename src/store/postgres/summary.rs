@@ -3,9 +3,10 @@
 use sqlx::{Row, query};
 
 use super::Postgres;
-use crate::protocol::aggregator::{FindingCounts, Summary};
+use crate::protocol::aggregator::Summary;
 use crate::store::counts::{read_counts, summary_of};
 use crate::store::error::StoreError;
+use crate::store::findings;
 use crate::store::tenants::Tenant;
 
 impl Postgres {
@@ -15,7 +16,6 @@ impl Postgres {
             WHERE p.tenant_id = $1 AND c.last_received_ms IS NOT NULL ORDER BY p.profile_id";
         let rows = self.desk.all(query(text).bind(tenant.0)).await?;
         let counts = rows.iter().map(|row| read_counts!(row)).collect::<Result<_, StoreError>>()?;
-        // Nothing is found of runs on this engine yet.
-        summary_of(counts, FindingCounts::default())
+        summary_of(counts, findings::counts_of(self, tenant).await?)
     }
 }

@@ -14,6 +14,7 @@ use super::group;
 use crate::runtime::Breakpoints;
 use crate::store::error::StoreError;
 use crate::store::memory::Memory;
+use crate::store::posted::Posted;
 use crate::store::writer::{Failure, Transactor};
 
 /// The server ends a statement sooner; beyond this the way to it is dead.
@@ -50,8 +51,12 @@ impl ServerWriter {
 
     async fn attempt_on(&mut self, db: &mut PgConnection, group: &mut [Waiting]) -> Result<(), Failure> {
         let mut transaction = db.begin().await.map_err(|error| Failure::of_all(over_network(error.into())))?;
-        let stored = group::store(&mut transaction, group, &mut self.memory, &self.breakpoints).await;
-        stored.map_err(|failure| Failure { error: over_network(failure.error), ..failure })?;
+        let posted: Vec<&Posted> = group.iter().map(|waiting| &waiting.posted).collect();
+        let stored = group::store(&mut transaction, &posted, &mut self.memory, &self.breakpoints).await;
+        let stored = stored.map_err(|failure| Failure { error: over_network(failure.error), ..failure })?;
+        for (waiting, outcome) in group.iter_mut().zip(stored) {
+            waiting.outcome = Some(outcome);
+        }
         self.breakpoints.pass("store.commit");
         transaction.commit().await.map_err(|error| Failure::of_all(of_commit(error)))
     }
@@ -90,7 +95,8 @@ impl Transactor for ServerWriter {
 
     async fn probe(&mut self) -> Result<(), StoreError> {
         let mut db = self.take_db().await?;
-        let touch = "UPDATE tenants SET profiles_revision = profiles_revision WHERE id = 1";
+        // A row that nobody holds for long, as a tenant's may be while a profile is linked by another key.
+        let touch = "UPDATE identity SET store_id = store_id";
         let touched = tokio::time::timeout(PATIENCE, sqlx::query(touch).execute(&mut db)).await;
         let silent = |_| StoreError::Unreachable(format!("no answer within {PATIENCE:?}"));
         touched.map_err(silent)?.map_err(|error| over_network(error.into()))?;

@@ -11,7 +11,7 @@ use crate::store::tenants::Tenant;
 
 /// What the database holds about a batch before it is stored, and the rows that it may take.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(in crate::store) struct Found {
     /// None: there is no such profile, or it is hidden.
     pub(super) profile: Option<i32>,
     pub(super) run: Option<StoredRun>,
@@ -21,6 +21,10 @@ pub(super) struct Found {
     pub(super) earlier: Option<Earlier>,
     pub(super) drone: Option<i64>,
     pub(super) version: Option<i64>,
+    /// The key by which the profile's records are linked.
+    pub(super) keyed_by: Option<String>,
+    /// Start of the profile's latest run, in Unix milliseconds.
+    pub(super) latest_ms: Option<i64>,
     pub(super) next_batch: i64,
     pub(super) next_run: i64,
 }

@@ -1,16 +1,20 @@
 //! Profiles as they are changed: put, deleted, paused, rolled back. Each change makes the tenant's revision grow.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, query};
 
 use super::Postgres;
-use super::desk::Write;
+use super::desk::{LINKING_PATIENCE, Write};
 use super::profiles::{current, lock_tenant};
 use super::text::kept;
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode};
 use crate::store::error::StoreError;
+use crate::store::observed::key_text;
+use crate::store::rekey::rekey;
 use crate::store::rows::origin_text;
 use crate::store::tenants::Tenant;
 use crate::store::types::NewVersion;
@@ -79,12 +83,18 @@ struct Put {
 impl Write for Put {
     type Output = ProfileView;
 
+    fn patience(&self) -> Duration {
+        LINKING_PATIENCE
+    }
+
     async fn run(&self, db: &mut PgConnection) -> Result<ProfileView, StoreError> {
         lock_tenant(db, self.tenant).await?;
         let id = &self.version.id;
         let standing = self.judge(db).await?;
         if standing.as_ref().and_then(|standing| standing.current) == Some(self.version.digest) {
             self.note_origin(db).await?;
+            let row = standing.map(|standing| standing.row).unwrap_or_default();
+            rekey(db, row).await?;
             return current(db, self.tenant, id).await;
         }
         let row = match standing {
@@ -96,6 +106,7 @@ impl Write for Put {
         let text = "UPDATE profiles SET version = $1, updated_ms = $2,
             paused = (paused AND deleted_ms IS NULL), deleted_ms = NULL WHERE id = $3";
         query(text).bind(version).bind(self.now_ms).bind(row).execute(&mut *db).await?;
+        rekey(db, row).await?;
         bump(db, self.tenant).await?;
         current(db, self.tenant, id).await
     }
@@ -132,27 +143,29 @@ impl Put {
     /// The version's row; one that was put before only takes a new turn.
     async fn keep_version(&self, db: &mut PgConnection, profile: i64) -> Result<i64, StoreError> {
         let text = "INSERT INTO profile_versions
-                (profile, digest, name, version, yaml, enabled, origin, path, created_ms, turn)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+                (profile, digest, name, version, yaml, enabled, origin, path, created_ms, key_dims, turn)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
                 (SELECT coalesce(max(turn), 0) + 1 FROM profile_versions WHERE profile = $1))
             ON CONFLICT (profile, digest) DO UPDATE
-                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path
+                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path, key_dims = excluded.key_dims
             RETURNING id";
         let new = &self.version;
         let ask = query(text).bind(profile).bind(&new.digest.as_bytes()[..]).bind(kept(&new.name));
         let ask = ask.bind(kept(&new.version)).bind(kept(&new.yaml)).bind(new.enabled).bind(origin_text(new.origin));
-        let ask = ask.bind(new.path.as_deref().map(kept)).bind(self.now_ms);
+        let ask =
+            ask.bind(new.path.as_deref().map(kept)).bind(self.now_ms).bind(kept(&key_text(&new.key)).into_owned());
         Ok(ask.fetch_one(db).await?.try_get(0)?)
     }
 
-    /// The same text again, perhaps from another file: no new version, no change.
+    /// The same text again, perhaps from another file, or put by a release that did not keep the key: no new version.
     async fn note_origin(&self, db: &mut PgConnection) -> Result<(), StoreError> {
-        let text = "UPDATE profile_versions SET origin = $1, path = $2 WHERE digest = $3 AND profile =
-            (SELECT id FROM profiles WHERE tenant_id = $4 AND profile_id = $5) AND (origin <> $1 OR path IS DISTINCT FROM $2)";
+        let text = "UPDATE profile_versions SET origin = $1, path = $2, key_dims = $6 WHERE digest = $3 AND profile =
+            (SELECT id FROM profiles WHERE tenant_id = $4 AND profile_id = $5) 
+            AND (origin <> $1 OR path IS DISTINCT FROM $2 OR key_dims IS NULL)";
         let (origin, path) = (origin_text(self.version.origin), self.version.path.as_deref().map(kept));
         let ask = query(text).bind(origin).bind(path).bind(&self.version.digest.as_bytes()[..]);
         let ask = ask.bind(self.tenant.0).bind(self.version.id.as_str());
-        ask.execute(db).await?;
+        ask.bind(kept(&key_text(&self.version.key)).into_owned()).execute(db).await?;
         Ok(())
     }
 }
@@ -209,6 +222,10 @@ struct RollBack {
 impl Write for RollBack {
     type Output = ProfileView;
 
+    fn patience(&self) -> Duration {
+        LINKING_PATIENCE
+    }
+
     async fn run(&self, db: &mut PgConnection) -> Result<ProfileView, StoreError> {
         lock_tenant(db, self.tenant).await?;
         let now = current(db, self.tenant, &self.id).await?;
@@ -216,9 +233,11 @@ impl Write for RollBack {
             return Ok(now);
         }
         let version = self.find(db).await?;
-        let text = "UPDATE profiles SET version = $1, updated_ms = $2 WHERE tenant_id = $3 AND profile_id = $4";
+        let text = "UPDATE profiles SET version = $1, updated_ms = $2 WHERE tenant_id = $3 AND profile_id = $4
+            RETURNING id";
         let ask = query(text).bind(version).bind(self.now_ms).bind(self.tenant.0).bind(self.id.as_str());
-        ask.execute(&mut *db).await?;
+        let row: i64 = ask.fetch_one(&mut *db).await?.try_get(0)?;
+        rekey(db, row).await?;
         bump(db, self.tenant).await?;
         current(db, self.tenant, &self.id).await
     }

@@ -7,21 +7,22 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
-use super::findings::{self, Of};
 use super::job::{Bench, Write};
 use super::ledger::{Entry, RecordSet, Sightings, save_run};
 use super::names::intern;
 use super::placing::{Placed, Placing};
 use super::replays::note_replay;
-use super::revising::{Revised, Revising};
 use super::runs::read_run;
 use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
+use crate::store::findings::{self, Of};
+use crate::store::held::store_held;
 use crate::store::observed::Observed;
 use crate::store::posted::Posted;
+use crate::store::revising::{Revised, Revising};
 use crate::store::rows::stored;
 use crate::store::run_facts::{Outcome, StoredRun};
 use crate::store::tenants::Tenant;
@@ -33,9 +34,10 @@ impl Sqlite {
         batch: Batch,
         now_ms: i64,
     ) -> Result<Receipt, StoreError> {
-        let receipt = match batch.is_held() {
-            true => self.store_held(tenant, batch, now_ms).await?,
-            false => self.write(Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms)).await?,
+        let posted = Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms);
+        let receipt = match posted.batch.is_held() {
+            true => store_held(self, posted, self.max_held_bytes).await?,
+            false => self.write(posted).await?,
         };
         self.counters.count_batch(&receipt);
         Ok(receipt)
@@ -43,7 +45,7 @@ impl Sqlite {
 }
 
 /// What the database holds about a batch before it is stored, and the rows that it will take.
-pub(super) struct Found {
+pub(in crate::store) struct Found {
     profile: i64,
     run: Option<StoredRun>,
     drone: Option<i64>,
@@ -90,14 +92,6 @@ impl Write for Posted {
         }
         let found = self.judge(bench.db, &row).await?;
         self.store(bench, found).await
-    }
-}
-
-impl Found {
-    /// Whether a batch of a run that began then comes after all that is stored of its profile.
-    fn is_latest(&self, seen_ms: i64) -> bool {
-        let goes_on = self.run.is_some();
-        self.latest_ms.is_none_or(|latest_ms| seen_ms > latest_ms || (seen_ms == latest_ms && goes_on))
     }
 }
 
@@ -175,8 +169,8 @@ impl Posted {
             let rows = &placed.rows[..];
             let (profile, batch, next_record) = (found.profile, found.next_batch, found.next_record);
             let seen = &sightings.seen;
-            let revising = Revising { db: bench.db, profile, batch, seen_ms, rows, next_record, seen };
-            if found.is_latest(seen_ms) { revising.in_order().await? } else { revising.late().await? }
+            let revising = Revising { db: &mut *bench.db, profile, batch, seen_ms, rows, next_record, seen };
+            revising.settle(found.latest_ms, found.run.is_some()).await?
         };
         outcome.revised = revised.observations;
         run.facts.revised += i64::from(revised.observations);

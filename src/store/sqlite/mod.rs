@@ -2,14 +2,12 @@
 //! integer that `TenantStore` resolved; no query finds its tenant by itself.
 
 mod batches;
+mod bind;
 mod checkpoint;
 mod drones;
 mod error;
-mod findings;
 mod held;
-mod history;
 mod job;
-mod late;
 mod ledger;
 mod names;
 mod open;
@@ -17,10 +15,7 @@ mod placing;
 #[cfg(test)]
 mod plans;
 mod profiles;
-mod quarantine;
 mod records;
-mod rejects;
-mod rekey;
 mod replays;
 mod reports;
 mod results;
@@ -43,6 +38,7 @@ use std::time::Duration;
 use sqlx::sqlite::SqlitePool;
 use tokio::time::Instant;
 
+pub(super) use self::bind::bound;
 pub(super) use self::error::of_code;
 pub(super) use self::open::{close, inspect};
 

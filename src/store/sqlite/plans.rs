@@ -1,9 +1,11 @@
 //! How SQLite goes about the statements whose cost must not grow with the store: by an index or in the order of rows,
 //! and never by sorting what it found.
 
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row, SqlSafeStr, SqlStr};
 
-use super::{Sqlite, late, placing, profiles, records, reports, results, revising, runs, scan};
+use super::{Sqlite, placing, profiles, records, reports, results, runs, scan};
+use crate::store::revising::Revises;
 use crate::store::settings::StoreSettings;
 
 async fn plan(store: &Sqlite, statement: &'static str) -> String {
@@ -30,15 +32,15 @@ async fn lists_go_by_index_and_sort_nothing() {
         ),
         (scan::LATEST, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
         (scan::AS_OF, "SEARCH r USING INDEX records_of_profile (profile=? AND rowid>?)"),
-        (revising::ANY_REPLACED, "SEARCH records USING INDEX records_replaced (profile=?)"),
-        (revising::CHANGED, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
+        (SqliteConnection::ANY_REPLACED, "SEARCH records USING INDEX records_replaced (profile=?)"),
+        (SqliteConnection::CHANGED, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
         (
-            revising::CHANGED,
+            SqliteConnection::CHANGED,
             "SEARCH s USING COVERING INDEX records_standing (profile=? AND observation=? AND replaced=?)",
         ),
-        (revising::MAY_CHANGE, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
-        (late::SEEN_SINCE, "SEARCH u USING COVERING INDEX runs_by_start (profile=? AND started_ms>?)"),
-        (late::SEEN_SINCE, "SEARCH b USING INDEX batches_of_run (run=?)"),
+        (SqliteConnection::MAY_CHANGE, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
+        (SqliteConnection::SEEN_SINCE, "SEARCH u USING COVERING INDEX runs_by_start (profile=? AND started_ms>?)"),
+        (SqliteConnection::SEEN_SINCE, "SEARCH b USING INDEX batches_of_run (run=?)"),
         (results::BATCHES_FROM, "SEARCH b USING INTEGER PRIMARY KEY (rowid>?)"),
         (results::BATCHES_OF_PROFILE, "SEARCH b USING INDEX batches_of_profile (profile=? AND rowid>?)"),
         (results::BATCHES_OF_RUN, "SEARCH b USING INDEX batches_of_run (run=? AND rowid>?)"),

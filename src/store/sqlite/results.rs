@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
-use crate::protocol::aggregator::{RecordFilter, RecordRow};
+use crate::protocol::aggregator::{RecordFilter, RecordRow, Versions};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
 use crate::store::sightings::{BATCHES, SeenBatch, Shown, Sightings, Source, StoredRecord, page_of};
@@ -90,7 +90,13 @@ impl Sightings for Sqlite {
         rows.iter().map(seen_batch).collect()
     }
 
-    async fn records_by_id(&self, _profile: i64, ids: &[i64]) -> Result<HashMap<i64, StoredRecord>, StoreError> {
+    /// What stands is asked for another way here (`records`), hence all are wanted.
+    async fn records_by_id(
+        &self,
+        _profile: i64,
+        ids: &[i64],
+        _versions: Versions,
+    ) -> Result<HashMap<i64, StoredRecord>, StoreError> {
         let mut records = HashMap::with_capacity(ids.len());
         let wanted = serde_json::to_string(ids).map_err(|error| StoreError::Engine(error.to_string()))?;
         for row in sqlx::query(RECORDS_BY_ID).bind(wanted).fetch_all(&self.readers).await? {

@@ -4,13 +4,13 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::Sqlite;
-use super::findings::Findings;
 use crate::domain::ids::RunId;
 use crate::protocol::aggregator::{RunFilter, RunView};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::store::error::StoreError;
+use crate::store::findings::run_view_with_findings;
 use crate::store::pager::Pager;
-use crate::store::rows::{read_facts, run_view};
+use crate::store::rows::read_facts;
 use crate::store::run_facts::{StoredRun, state_number};
 use crate::store::tenants::Tenant;
 
@@ -71,7 +71,7 @@ impl Sqlite {
         let query = sqlx::query(ONE_RUN).bind(tenant.0).bind(run_id.as_str());
         let row = query.fetch_optional(&self.readers).await?;
         let row = row.ok_or_else(|| StoreError::UnknownRun(run_id.clone()))?;
-        view(&row)
+        Ok(run_view_with_findings!(row))
     }
 
     pub(in crate::store) async fn runs(
@@ -98,7 +98,7 @@ impl Sqlite {
             pager.got(rows.len());
             for row in rows {
                 let id = row.try_get("id")?;
-                let run = view(&row)?;
+                let run = run_view_with_findings!(row);
                 let wanted = filter.drone_id.as_ref().is_none_or(|drone| *drone == run.drone_id)
                     && filter.state.is_none_or(|state| state == run.state)
                     && filter.quarantine.is_none_or(|fate| run.quarantine == Some(fate));
@@ -107,18 +107,4 @@ impl Sqlite {
         }
         Ok(pager.finish())
     }
-}
-
-/// A run with what was found of it.
-fn view(row: &SqliteRow) -> Result<RunView, StoreError> {
-    let run = run_view!(row);
-    let found = Findings::read(row, &run.run_id)?;
-    Ok(RunView {
-        failed_rows: found.failed_rows,
-        rejects: found.rejects,
-        drifted: found.drifted,
-        changes: found.changes,
-        quarantine: found.fate,
-        ..run
-    })
 }

@@ -6,6 +6,7 @@ use super::Sqlite;
 use crate::protocol::aggregator::Summary;
 use crate::store::counts::{read_counts, summary_of};
 use crate::store::error::StoreError;
+use crate::store::findings;
 use crate::store::tenants::Tenant;
 
 impl Sqlite {
@@ -15,6 +16,6 @@ impl Sqlite {
             WHERE p.tenant_id = ? AND c.last_received_ms IS NOT NULL ORDER BY p.profile_id";
         let rows = sqlx::query(text).bind(tenant.0).fetch_all(&self.readers).await?;
         let counts = rows.iter().map(|row| read_counts!(row)).collect::<Result<_, StoreError>>()?;
-        summary_of(counts, self.finding_counts(tenant).await?)
+        summary_of(counts, findings::counts_of(self, tenant).await?)
     }
 }

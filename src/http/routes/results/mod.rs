@@ -1,5 +1,6 @@
 //! Results: batches in; records, results, runs and a summary out.
 
+mod lines;
 mod post;
 mod quarantine;
 mod records;

@@ -6,6 +6,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::run::RunReport;
+use crate::protocol::aggregator::Receipt;
+use crate::protocol::lines::LinesReceipt;
 
 /// A batch of one run. Send it again with the same `run_id` and `seq` as often as needed: it is stored once.
 #[derive(Debug, ToSchema)]
@@ -21,6 +23,16 @@ pub(super) struct BatchShape {
     pub run: Option<RunReport>,
     /// True: the records are held until the run has ended and its shape was judged.
     pub hold: Option<bool>,
+}
+
+/// What was stored: of a batch, or of lines.
+#[derive(Debug, ToSchema)]
+#[schema(as = Stored)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) enum Stored {
+    Batch(Receipt),
+    Lines(LinesReceipt),
 }
 
 /// A record: dims are nested objects of text, measures nested objects of finite numbers.

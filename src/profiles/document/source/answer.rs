@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::moment::{Moment, MomentForm};
+use crate::profiles::nearest::nearest;
 use crate::profiles::node::{At, Node, Read, Value, document, mismatch, words};
 use crate::profiles::problem::Problem;
 use crate::profiles::scalar::Texts;
@@ -25,6 +26,8 @@ document! {
         unless: At<Texts>,
         /// A regular expression that the first 64 KiB of the answer, as text, must contain: `/no data/`.
         text: At<String>,
+        /// `true`: the answer has no body, or one of white space only. `false`: it has one.
+        no_body: bool,
         /// What such an answer means.
         #[schemars(required)]
         then: At<VerdictWord>,
@@ -54,6 +57,9 @@ words! {
     }
 }
 
+const STATUS: &str = "a status from 100 to 599, or a range such as 500..599";
+const NO_BODY: &str = "an answer without a body is told by empty_on: [no_body], or in a rule by no_body: true";
+
 /// Ranges of statuses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statuses(pub Vec<At<(u16, u16)>>);
@@ -67,7 +73,10 @@ impl Read for Statuses {
         let mut one = |item: &Node| {
             let range = range(&item.value);
             if range.is_none() {
-                mismatch(item, "a status from 100 to 599, or a range such as 500..599", problems);
+                let message = format!("expected {STATUS}, found {}", item.value.kind());
+                let problem = Problem::new(item.place, message);
+                let is_word = matches!(&item.value, Value::Text(word) if nearest(word, &["no_body"]).is_some());
+                problems.push(if is_word { problem.hint(NO_BODY) } else { problem });
             }
             range.map(|value| At { value, place: item.place })
         };

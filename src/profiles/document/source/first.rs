@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::answer::{Failure, Statuses};
+use super::answer::{AnswerRule, Failure, Statuses};
 use super::form::{Archive, ColumnsDoc, Compression, Csv, Format};
+use super::moment::Moment;
 use super::paging::Paging;
 use super::request::{Body, Method};
 use crate::profiles::document::Where;
@@ -45,14 +46,23 @@ document! {
         archive: At<Archive>,
         /// How to come to the next page of the list.
         paging: At<Paging>,
+        /// What answers of the list mean, as in `answers` of a source. The short forms below become rules behind these;
+        /// `rate_reset` of the source holds for the list too.
+        answers: Vec<At<AnswerRule>>,
         /// A condition that a good answer meets.
         success: At<Texts>,
         /// A path that exists only in an answer which reports a failure.
         failure: At<Failure>,
         /// Path of the source's own words on a failure.
         message: At<String>,
-        /// Statuses that mean "no list", such as `[204, 404]`.
+        /// Statuses that mean "no list", such as `[204, 404]`; `no_body`: a good answer without a body.
         empty_on: At<Statuses>,
+        /// A condition on the answer that means "no list".
+        empty_if: At<Texts>,
+        /// A condition on the answer that asks for another try.
+        retry_if: At<Texts>,
+        /// When to ask again after `retry_if`, such as `next_day`.
+        not_before: At<Moment>,
         /// Where the rows of the list are, as in `rows` of a profile.
         rows: At<Rows>,
         /// Conditions that a row of the list must meet, all of them.
