@@ -106,6 +106,29 @@ async fn records_of_a_judged_run_show_when_it_has_ended_well() {
 }
 
 #[tokio::test]
+async fn a_last_batch_that_overtakes_others_leaves_none_of_them_held() {
+    let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
+    let tenant = fixture.tenant();
+    let (hold, judged) = (json!({"hold": true}), json!({"run": report("fail", 40, true, &json!({}))}));
+    for number in 1..=40_u64 {
+        let (name, records) = (format!("r{number}"), rows_of(number, 40));
+        // Each a little later than the one before, by another step in each run.
+        let late = async |seq: u32, extra: &Value| {
+            for _ in 0..u64::from(seq) * number {
+                tokio::task::yield_now().await;
+            }
+            let at = seq as usize * 10;
+            send(&tenant, &name, seq, &records[at..at + 10], extra).await
+        };
+        let last = send(&tenant, &name, 4, &[], &judged);
+        let (last, ..) = futures_util::join!(last, late(0, &hold), late(1, &hold), late(2, &hold), late(3, &hold));
+        assert_eq!(last.drift, None);
+        assert_eq!(count(&tenant).await as u64, number * 40);
+    }
+    assert_eq!(tenant.summary().await.unwrap().findings.held_bytes, 0);
+}
+
+#[tokio::test]
 async fn a_run_that_fails_for_its_drift_leaves_nothing_and_says_why() {
     let fixture = Fixture::with_profiles(Engine::Sqlite, &["p"]).await;
     let tenant = fixture.tenant();
