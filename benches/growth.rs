@@ -39,7 +39,7 @@ fn main() {
         );
     }
     actix_web::rt::System::new().block_on(read(&node));
-    rekey(&node, keyed);
+    rekey(&node.url, keyed);
 }
 
 /// A million records from `first` on; each answer's time.
@@ -82,12 +82,12 @@ async fn read(node: &Process) {
 }
 
 /// Gives a profile another key, or its first: how long that takes, and how long a post beside it waits.
-fn rekey(node: &Process, keyed: bool) {
+fn rekey(url: &str, keyed: bool) {
     let key = if keyed { "key: [tract]\n" } else { KEY_LINE };
     let begun = Instant::now();
     let waited = std::thread::scope(|scope| {
-        let put = scope.spawn(|| timed(&mut connect(&node.url), &put(0, key)));
-        let (mut stream, mut millis) = (connect(&node.url), Vec::new());
+        let put = scope.spawn(|| timed(&mut connect(url), &put(0, key)));
+        let (mut stream, mut millis) = (connect(url), Vec::new());
         let mut n = 1_000_000_000;
         while !put.is_finished() {
             let texts: Vec<String> = (n..n + 10).map(record).collect();
