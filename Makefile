@@ -27,6 +27,8 @@ bench:
 	cargo bench --bench ingest_store
 	cargo bench --bench ingest_http
 	cargo bench --bench end_to_end
+	cargo bench --bench growth
+	cargo bench --bench growth -- 1 keyed
 	cargo bench --bench footprint
 	cargo bench --bench pipeline
 	cargo bench --bench profiles

@@ -4,20 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a benchmark that cannot go on ends by panicking")]
 
+mod sending;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
 use std::time::Instant;
 
+use sending::{PER_BATCH, PROFILES, batch, connect, cpu_seconds, peak_kib, post, record, size, spread, timed};
 use sha2::{Digest, Sha256};
-use support::{KEY, Process};
-
-const PER_BATCH: usize = 1_000;
-const PROFILES: usize = 10;
 
 /// How the records are sent.
 #[derive(Clone, Copy)]
@@ -76,30 +70,6 @@ struct Figure {
 fn median(figures: &mut [Figure]) -> Figure {
     figures.sort_by(|left, right| left.rate.total_cmp(&right.rate));
     figures[figures.len() / 2]
-}
-
-fn spread(mut millis: Vec<f64>) -> [f64; 3] {
-    millis.sort_by(f64::total_cmp);
-    [millis[millis.len() / 2], millis[millis.len() * 99 / 100], millis[millis.len() - 1]]
-}
-
-/// About 224 bytes of canonical JSON.
-fn record(i: usize) -> String {
-    format!(
-        "{{\"dims\":{{\"county\":\"{:03}\",\"indicator\":\"B19013_{:03}E\",\"period\":\"{:04}-{:02}\",\"source\":\"profile-{:04}-survey-of-all-the-american-communities\",\
-         \"state\":\"{:02}\",\"tract\":\"{:06}\"}},\"measures\":{{\"count\":{},\"moe\":{},\"value\":{},\"weight\":{}}}}}",
-        i % 997,
-        i % 61,
-        1990 + i % 34,
-        1 + i % 12,
-        i / PER_BATCH % PROFILES,
-        i % 57,
-        i,
-        i % 100_000,
-        (i % 500) as f64 + 0.25,
-        i.wrapping_mul(2_654_435_761) % 1_000_000,
-        i % 1_000,
-    )
 }
 
 /// A layout of the limits' note.
@@ -169,23 +139,7 @@ fn folder() -> tempfile::TempDir {
 
 fn http_rate(texts: &[String], way: Way) -> Figure {
     let folder = folder();
-    let env = [
-        ("REGISTRY_API_KEY", KEY),
-        ("CHARTLY__HTTP__RATE_PER_SECOND", "1000000"),
-        ("CHARTLY__HTTP__RATE_BURST", "1000000"),
-        ("CHARTLY_LOG", "warn"),
-    ];
-    let data = folder.path().to_str().unwrap();
-    // The lines that say where it listens come at every log level.
-    let mut node = Process::chartly(&["serve", "--port", "0", "--drones", "0", "--data-dir", data], &env);
-    let address = node.url.trim_start_matches("http://").to_owned();
-    for n in 0..PROFILES {
-        let yaml = format!(
-            "id: bench-{n}\nname: bench\nversion: 1.0.0\nsource: {{ type: http_rest, url: \"http://127.0.0.1:9/\", auth: none }}\n\
-             schedule: {{ enabled: false, interval: 1h }}\nmapping:\n  a: dims.a\n  v: measures.v\n"
-        );
-        request(&mut connect(&address), &post("/api/profiles", "application/yaml", &yaml));
-    }
+    let mut node = sending::node(folder.path(), "");
     let (posts, clients) = match way {
         Way::Posts { records, clients } => {
             (texts.chunks(records).enumerate().map(|(n, part)| batch(n, n * records, part)).collect(), clients)
@@ -193,7 +147,7 @@ fn http_rate(texts: &[String], way: Way) -> Figure {
         Way::Lines => (vec![lines(texts)], 1),
     };
     let (cpu, begun) = (cpu_seconds(node.id()), Instant::now());
-    let millis = send_all(&address, &posts, clients);
+    let millis = send_all(&node.url, &posts, clients);
     let rate = texts.len() as f64 / begun.elapsed().as_secs_f64();
     let cpu_us = (cpu_seconds(node.id()) - cpu) * 1e6 / texts.len() as f64;
     let peak_mib = peak_kib(node.id()) / 1024;
@@ -203,15 +157,11 @@ fn http_rate(texts: &[String], way: Way) -> Figure {
 }
 
 /// Sends the posts, each client its share in order; gives how long each answer took, in milliseconds.
-fn send_all(address: &str, posts: &[Vec<u8>], clients: usize) -> Vec<f64> {
+fn send_all(url: &str, posts: &[Vec<u8>], clients: usize) -> Vec<f64> {
     let one = |client: usize| {
-        let mut stream = connect(address);
-        let timed = |post: &Vec<u8>| {
-            let started = Instant::now();
-            request(&mut stream, post);
-            started.elapsed().as_secs_f64() * 1e3
-        };
-        posts.iter().skip(client).step_by(clients).map(timed).collect::<Vec<f64>>()
+        let mut stream = connect(url);
+        let own = posts.iter().skip(client).step_by(clients);
+        own.map(|post| timed(&mut stream, post)).collect::<Vec<f64>>()
     };
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..clients).map(|client| scope.spawn(move || one(client))).collect();
@@ -219,68 +169,7 @@ fn send_all(address: &str, posts: &[Vec<u8>], clients: usize) -> Vec<f64> {
     })
 }
 
-fn connect(address: &str) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
-}
-
-fn batch(n: usize, first: usize, part: &[String]) -> Vec<u8> {
-    let profile = first / PER_BATCH % PROFILES;
-    let mut body = format!(
-        "{{\"drone_id\":\"d\",\"profile_id\":\"bench-{profile}\",\"run_id\":\"run-{profile}\",\"seq\":{n},\"data\":["
-    );
-    for (i, text) in part.iter().enumerate() {
-        let comma = if i > 0 { "," } else { "" };
-        let _ = write!(body, "{comma}{text}");
-    }
-    body.push_str("]}");
-    post("/api/results", "application/json", &body)
-}
-
 fn lines(texts: &[String]) -> Vec<u8> {
     let path = "/api/results?drone_id=d&profile_id=bench-0&run_id=lines";
     post(path, "application/x-ndjson", &texts.join("\n"))
-}
-
-fn post(path: &str, kind: &str, body: &str) -> Vec<u8> {
-    format!("POST {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
-}
-
-/// Sends one request on a kept connection and reads the answer, which must be a success.
-fn request(stream: &mut TcpStream, request: &[u8]) {
-    stream.write_all(request).unwrap();
-    let mut answer = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        let read = stream.read(&mut part).expect("an answer");
-        assert!(read > 0, "closed: {}", String::from_utf8_lossy(&answer));
-        answer.extend_from_slice(&part[..read]);
-        let text = String::from_utf8_lossy(&answer).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-        let Some(length) = length.and_then(|digits| digits.parse::<usize>().ok()) else { panic!("{head}") };
-        if body.len() >= length {
-            assert!(head.starts_with("http/1.1 20"), "{text}");
-            return;
-        }
-    }
-}
-
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let fields: Vec<&str> = stat.rsplit(") ").next().expect("fields").split(' ').collect();
-    let ticks: f64 = fields[11].parse::<f64>().expect("utime") + fields[12].parse::<f64>().expect("stime");
-    ticks / 100.0
-}
-
-fn peak_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("Linux tells it");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
-}
-
-fn size(path: &Path) -> f64 {
-    std::fs::metadata(path).map_or(0.0, |about| about.len() as f64)
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::batch::Records;
@@ -21,13 +22,49 @@ pub const MAX_MEMBERS: usize = 1_000;
 /// Reads one record's JSON `text`, appends it in canonical form and returns its digest. A claimed `record_id`
 /// is checked, never trusted. The error says what is wrong, where, and what was expected.
 pub fn push_record(records: &mut Records, text: &str) -> Result<Digest, String> {
-    let record = parse(text)?;
+    keep(records, &parse(text)?)
+}
+
+/// A JSON list of records that are all good, read in one pass. An error says only that at least one is not: then each
+/// is to be read by itself, with [`push_record`].
+#[derive(Debug, Default)]
+pub struct AllGood(pub Records);
+
+impl<'de> Deserialize<'de> for AllGood {
+    fn deserialize<D: de::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_seq(AllGoodVisitor)
+    }
+}
+
+struct AllGoodVisitor;
+
+impl<'de> Visitor<'de> for AllGoodVisitor {
+    type Value = AllGood;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut records = Records::default();
+        while let Some(record) = list.next_element_seed(RecordSeed)? {
+            keep(&mut records, &record).map_err(de::Error::custom)?;
+        }
+        Ok(AllGood(records))
+    }
+}
+
+/// Writes a record that was read.
+fn keep(records: &mut Records, record: &Record<'_>) -> Result<Digest, String> {
+    if record.measures.is_empty() {
+        return Err("measures is empty or absent; a record needs at least one measure".into());
+    }
     let digest = records.push_with(|out| {
-        write_record(out, &record);
+        write_record(out, record);
         Ok::<(), String>(())
     })?;
-    match record.claimed {
-        Some(claimed) if claimed != digest.to_string() => {
+    match &record.claimed {
+        Some(claimed) if **claimed != digest.to_string() => {
             records.pop();
             Err(format!("record_id is {claimed}, but the record's content gives {digest}; leave record_id out"))
         }
@@ -53,9 +90,6 @@ fn parse(text: &str) -> Result<Record<'_>, String> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let record = RecordSeed.deserialize(&mut reader).map_err(|error| plain(&error))?;
     reader.end().map_err(|error| plain(&error))?;
-    if record.measures.is_empty() {
-        return Err("measures is empty or absent; a record needs at least one measure".into());
-    }
     Ok(record)
 }
 

@@ -12,7 +12,7 @@ use crate::domain::batch::Records;
 use crate::domain::canonical::write_text;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId};
-use crate::domain::record::push_record;
+use crate::domain::record::{AllGood, push_record};
 use crate::domain::rejects::{MAX_EXCERPT_CHARS, cut};
 use crate::domain::run::RunReport;
 
@@ -63,8 +63,17 @@ impl Batch {
         Self::judge(body)
     }
 
+    /// In one pass where all is well, as it nearly always is; else record by record, which tells what is wrong.
     fn judge(body: &[u8]) -> Result<Self, BatchError> {
-        let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| BatchError::Malformed(error.to_string()))?;
+        match serde_json::from_slice::<Wire<AllGood>>(body) {
+            Ok(wire) if wire.data.0.len() <= MAX_RECORDS => Ok(wire.accept()),
+            _ => Self::judge_each(body),
+        }
+    }
+
+    fn judge_each(body: &[u8]) -> Result<Self, BatchError> {
+        let wire: Wire<Vec<&RawValue>> =
+            serde_json::from_slice(body).map_err(|error| BatchError::Malformed(error.to_string()))?;
         wire.check()
     }
 
@@ -92,21 +101,28 @@ impl Batch {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire<'a> {
+struct Wire<D: Default> {
     drone_id: DroneId,
     profile_id: ProfileId,
     run_id: RunId,
     #[serde(default)]
     seq: Option<u32>,
-    #[serde(default, borrow)]
-    data: Vec<&'a RawValue>,
+    #[serde(default)]
+    data: D,
     #[serde(default)]
     run: Option<RunReport>,
     #[serde(default)]
     hold: bool,
 }
 
-impl Wire<'_> {
+impl Wire<AllGood> {
+    fn accept(self) -> Batch {
+        let Wire { drone_id, profile_id, run_id, seq, data, run, hold } = self;
+        Batch { drone_id, profile_id, run_id, seq, records: data.0, rejects: Vec::new(), rejected: 0, run, hold }
+    }
+}
+
+impl Wire<Vec<&RawValue>> {
     fn check(self) -> Result<Batch, BatchError> {
         let found = self.data.len();
         if found > MAX_RECORDS {
@@ -229,6 +245,22 @@ mod tests {
             let text = serde_json::to_string(&batch).unwrap();
             assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);
         }
+    }
+
+    #[test]
+    fn one_pass_gives_what_record_by_record_gives() {
+        let good = r#"{"dims":{"b":"x","a":{"c":"\u00fc"}},"measures":{"v":1.50}}"#;
+        let bad = ["7", r#"{"dims":{},"measures":{}}"#, r#"{"record_id":"sha256:0","measures":{"v":1}}"#, "{\"dims\":"];
+        for odd in [good, ""].into_iter().chain(bad) {
+            let records: Vec<_> = [good, odd, good].into_iter().filter(|record| !record.is_empty()).collect();
+            let body = format!(r#"{{"data":[{}],"drone_id":"d","profile_id":"p","run_id":"r"}}"#, records.join(","));
+            assert_eq!(Batch::judge(body.as_bytes()), Batch::judge_each(body.as_bytes()), "{odd}");
+        }
+        let many = format!(
+            r#"{{"data":[{good}{}],"drone_id":"d","profile_id":"p","run_id":"r"}}"#,
+            format!(",{good}").repeat(MAX_RECORDS)
+        );
+        assert_eq!(Batch::judge(many.as_bytes()), Err(BatchError::TooManyRecords { found: MAX_RECORDS + 1 }));
     }
 
     #[test]

@@ -185,8 +185,10 @@ impl Hold {
         let is_last = self.posted.batch.last_report().is_some();
         let fate = drift.as_ref().and_then(|drift| drift.fate);
         let is_over = run.facts.state.is_final();
+        // Once the run was accepted its other batches are stored too, also one that the last has overtaken.
+        let is_accepted = matches!(fate, Some(Fate::Accepted | Fate::Released));
         match (fate, drift) {
-            (None | Some(Fate::Accepted | Fate::Released), drift) if is_last || is_over => {
+            (_, drift) if is_accepted || (fate.is_none() && (is_last || is_over)) => {
                 if is_last && fate.is_none() && !is_over {
                     findings::set_fate(db, of, Some(Fate::Accepted)).await?;
                 }

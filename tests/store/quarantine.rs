@@ -20,6 +20,7 @@ on_both_engines! {
     a_run_that_drifts_is_marked_once_and_kept,
     a_new_version_of_the_profile_is_not_compared_with_the_old_one,
     records_of_a_judged_run_show_when_it_has_ended_well,
+    a_last_batch_that_overtakes_others_leaves_none_of_them_held,
     a_run_that_fails_for_its_drift_leaves_nothing_and_says_why,
     a_run_in_quarantine_is_released_once_and_becomes_what_is_usual,
     a_run_in_quarantine_is_discarded_for_good,
@@ -112,6 +113,28 @@ async fn records_of_a_judged_run_show_when_it_has_ended_well(engine: Engine) {
     let summary = tenant.summary().await.unwrap();
     assert_eq!((summary.records, summary.runs, summary.findings.held_bytes), (12, 1, 0));
     assert_eq!(all_results(&tenant, &of_run("r1"), 5).await.len(), 12);
+}
+
+async fn a_last_batch_that_overtakes_others_leaves_none_of_them_held(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p"]).await;
+    let tenant = fixture.tenant();
+    let (hold, judged) = (json!({"hold": true}), json!({"run": report("fail", 40, true, &json!({}))}));
+    for number in 1..=40_u64 {
+        let (name, records) = (format!("r{number}"), rows_of(number, 40));
+        // Each a little later than the one before, by another step in each run.
+        let late = async |seq: u32, extra: &Value| {
+            for _ in 0..u64::from(seq) * number {
+                tokio::task::yield_now().await;
+            }
+            let at = seq as usize * 10;
+            send(&tenant, &name, seq, &records[at..at + 10], extra).await
+        };
+        let last = send(&tenant, &name, 4, &[], &judged);
+        let (last, ..) = futures_util::join!(last, late(0, &hold), late(1, &hold), late(2, &hold), late(3, &hold));
+        assert_eq!(last.drift, None);
+        assert_eq!(count(&tenant).await as u64, number * 40);
+    }
+    assert_eq!(tenant.summary().await.unwrap().findings.held_bytes, 0);
 }
 
 async fn a_run_that_fails_for_its_drift_leaves_nothing_and_says_why(engine: Engine) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Context, Supervised, WrapFuture};
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 
 use super::outbox::Outbox;
 use crate::clients::ControlPlane;
@@ -19,7 +20,10 @@ const MIN_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// Without news the spool is looked at anyway, for what was left by an earlier process.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Batches that are taken out of the spool at a time.
 const BATCHES_AT_ONCE: u32 = 8;
+/// Of them on their way at a time: while one is being stored the next is read. They may arrive in any order.
+const ON_THEIR_WAY: usize = 3;
 
 /// What the uplink is rebuilt from.
 #[derive(Debug, Clone)]
@@ -100,8 +104,13 @@ struct Outcome {
 
 async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> Outcome {
     let mut outcome = Outcome::default();
-    for Spooled { seq, zstd } in batches {
-        match deliver(&seed.control_plane, Bytes::from(zstd)).await {
+    let deliveries = batches
+        .into_iter()
+        .map(|Spooled { seq, zstd }| async move { (seq, deliver(&seed.control_plane, Bytes::from(zstd)).await) });
+    // Heard in order: what one tells holds for those after it.
+    let mut heard = stream::iter(deliveries).buffered(ON_THEIR_WAY);
+    while let Some((seq, delivery)) = heard.next().await {
+        match delivery {
             Delivery::Committed => outcome.stored.push(seq),
             Delivery::KeptBack => set_aside(seed, seq).await,
             Delivery::Parked(fault) => {

@@ -1,6 +1,6 @@
 //! Moving pages from the write-ahead log into the file, off the way of the writes. The bulk is moved by a connection
-//! of its own while the writer goes on; then the writer itself moves the little that came meanwhile, which lets the
-//! log begin anew. When nothing is written the log is emptied.
+//! of its own while the writer goes on, in passes each of which leaves less; then the writer itself moves the little that
+//! is left, which lets the log begin anew. When nothing is written the log is emptied.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +22,10 @@ const DUE_PAGES: i64 = 4_096;
 const IDLE_PAGES: i64 = 64;
 /// Commits between two looks at the log.
 const LOOK_EVERY: u32 = 4;
+/// Pages that the writer moves itself, while whoever writes waits.
+const FINISH_PAGES: i64 = 256;
+/// Passes of the other side; then the writer moves what is left, so that the log begins anew under any load.
+const MAX_PASSES: u32 = 4;
 
 /// The writer's side.
 #[derive(Debug)]
@@ -31,6 +35,10 @@ pub(super) struct Checkpoints {
     done: mpsc::Receiver<()>,
     since_look: u32,
     log_pages: i64,
+    /// Of them, those that are in the log alone.
+    unmoved_pages: i64,
+    /// Of the other side, since a checkpoint was due.
+    passes: u32,
     in_background: bool,
     /// Nothing was committed since the last rest.
     rested: bool,
@@ -47,8 +55,17 @@ pub(super) struct Mover {
 pub(super) fn pair(file: &Path, counters: Arc<Counters>) -> (Checkpoints, Mover) {
     let (orders, orders_receiver) = mpsc::channel(1);
     let (done_sender, done) = mpsc::channel(1);
-    let checkpoints =
-        Checkpoints { counters, orders, done, since_look: 0, log_pages: 0, in_background: false, rested: true };
+    let checkpoints = Checkpoints {
+        counters,
+        orders,
+        done,
+        since_look: 0,
+        log_pages: 0,
+        unmoved_pages: 0,
+        passes: 0,
+        in_background: false,
+        rested: true,
+    };
     (checkpoints, Mover { file: file.to_owned(), orders: orders_receiver, done: done_sender })
 }
 
@@ -60,8 +77,7 @@ impl Checkpoints {
         self.rested = false;
         if self.in_background {
             if self.done.try_recv().is_ok() {
-                self.in_background = false;
-                self.finish(db).await;
+                self.moved(db).await;
             }
             return;
         }
@@ -71,8 +87,22 @@ impl Checkpoints {
         self.since_look = 0;
         self.look(db).await;
         if self.log_pages >= DUE_PAGES {
+            self.passes = 0;
             self.in_background = self.orders.try_send(()).is_ok();
         }
+    }
+
+    /// The other side has moved what there was when it began. What came meanwhile it moves too, until so little is left
+    /// that the writer can move it without being held up.
+    async fn moved(&mut self, db: &mut SqliteConnection) {
+        self.passes += 1;
+        self.look(db).await;
+        if self.unmoved_pages > FINISH_PAGES && self.passes < MAX_PASSES {
+            self.in_background = self.orders.try_send(()).is_ok();
+            return;
+        }
+        self.in_background = false;
+        self.finish(db).await;
     }
 
     /// Whether there was a commit since the last rest.
@@ -106,7 +136,10 @@ impl Checkpoints {
 
     async fn look(&mut self, db: &mut SqliteConnection) {
         let row = sqlx::query("PRAGMA wal_checkpoint(NOOP)").fetch_one(db).await;
-        self.log_pages = row.and_then(|row| row.try_get::<i64, _>(1)).unwrap_or(0);
+        let numbers = row.and_then(|row| Ok((row.try_get::<i64, _>(1)?, row.try_get::<i64, _>(2)?)));
+        let (in_log, moved) = numbers.unwrap_or((0, 0));
+        self.log_pages = in_log;
+        self.unmoved_pages = in_log - moved;
         self.counters.wal_bytes.store(self.log_pages * PAGE_BYTES, Relaxed);
     }
 

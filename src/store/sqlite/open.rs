@@ -27,8 +27,9 @@ const HEADER: u64 = HEADER_BYTES as u64;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 const READER_IDLE: Duration = Duration::from_secs(60);
-/// The log file is cut back to this after a checkpoint has emptied it.
-const LOG_LIMIT_BYTES: u64 = 64 << 20;
+/// The log file is cut back to this after a checkpoint has emptied it. Twice what calls for a checkpoint: under load it
+/// keeps its length, and a synced write need not wait for the file to grow.
+const LOG_LIMIT_BYTES: u64 = 128 << 20;
 
 /// The writer's connection, on a file that exists and has the newest layout afterwards.
 pub(super) async fn open_writer(file: &Path, settings: &StoreSettings) -> Result<SqliteConnection, StoreError> {
