@@ -3,6 +3,7 @@
 
 mod batches;
 mod checkpoint;
+mod copy;
 mod drones;
 mod error;
 mod findings;
@@ -43,6 +44,7 @@ use std::time::Duration;
 use sqlx::sqlite::SqlitePool;
 use tokio::time::Instant;
 
+pub(super) use self::copy::{check, copy_into, fold, name_anew};
 pub(super) use self::error::of_code;
 pub(super) use self::open::{close, inspect};
 
