@@ -1,11 +1,15 @@
 //! The operator's program: one file for each verb. Data goes to stdout, everything else to stderr.
 
+mod backup;
 mod config;
 mod demo;
 pub mod drone;
 mod health;
+mod postgres_tools;
 mod profile;
+mod restore;
 mod serve;
+mod store_flags;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -42,6 +46,10 @@ enum Verb {
     Config(config::Args),
     /// Asks a running node whether it is ready: 0 yes, 1 no. For health checks of containers and scripts.
     Health(health::Args),
+    /// Copies the store into a file, consistent, while Chartly runs.
+    Backup(backup::Args),
+    /// Puts a backup into the place of the store, after it was verified.
+    Restore(restore::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -52,6 +60,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Profile(args) => return profile::run(&args),
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
+        Verb::Backup(args) => backup::run(args),
+        Verb::Restore(args) => restore::run(&args),
         Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
         Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),
     };

@@ -93,6 +93,9 @@ async fn show_metrics(
     if let Some(store) = node.store_vitals() {
         metrics::write_store(&mut text, &store);
     }
+    if let Some(backups) = node.backup_vitals() {
+        metrics::write_backups(&mut text, &backups);
+    }
     metrics::write_peers(&mut text, &node.elsewhere.roles());
     no_store(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

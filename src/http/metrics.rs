@@ -8,7 +8,7 @@ mod totals;
 use std::collections::BTreeMap;
 
 use crate::runtime::{AskCounts, State, VitalsSnapshot};
-use crate::store::StoreVitals;
+use crate::store::{BackupVitals, StoreVitals};
 
 use text::{Kind, Text};
 pub use totals::Totals;
@@ -95,6 +95,22 @@ pub fn write_store(out: &mut String, store: &StoreVitals) {
         ("checkpoints_total", Kind::Counter, "Checkpoints of the log.", store.checkpoints),
     ] {
         text.family(&format!("chartly_store_{name}"), kind, help, [(vec![], value)]);
+    }
+}
+
+/// Writes how backups by schedule go. Without one there is no age, so that an alert on it cannot be fooled by a 0.
+pub fn write_backups(out: &mut String, backups: &BackupVitals) {
+    let mut text = Text::new(out);
+    let last_s = backups.last_success_ms.map(|at_ms| (at_ms / 1_000).max(0).unsigned_abs());
+    for (name, kind, help, value) in [
+        ("made_total", Kind::Counter, "Backups made and verified.", Some(backups.made)),
+        ("failures_total", Kind::Counter, "Backups that failed.", Some(backups.failures)),
+        ("last_success_timestamp_seconds", Kind::Gauge, "When the last good one was made.", last_s),
+        ("age_seconds", Kind::Gauge, "Age of the last good one.", backups.age_s),
+        ("last_bytes", Kind::Gauge, "Size of the last one.", backups.last_bytes),
+    ] {
+        let samples = value.map(|value| (vec![], value));
+        text.family(&format!("chartly_backup_{name}"), kind, help, samples);
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::elsewhere::Elsewhere;
-use crate::runtime::{Root, State, VitalsSnapshot};
-use crate::store::{Store, StoreVitals};
+use crate::runtime::{Clock, Root, State, VitalsSnapshot};
+use crate::store::{BackupLog, BackupVitals, Store, StoreVitals};
 
 /// Where a node stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -42,6 +42,8 @@ pub struct NodeView {
     pub phase: watch::Receiver<Phase>,
     /// Absent where this process has no store.
     pub store: Option<Store>,
+    /// Absent where this process makes no backups.
+    pub backups: Option<BackupLog>,
 }
 
 impl fmt::Debug for NodeView {
@@ -74,12 +76,18 @@ impl NodeView {
     /// What is wrong inside, in sentences that say what to do. Empty: all is well.
     pub fn problems(&self) -> Vec<String> {
         let parts = self.root.vitals();
-        self.unready().into_iter().chain(parts.iter().filter_map(trouble)).collect()
+        let backups = self.backup_vitals().and_then(|vitals| vitals.problem());
+        self.unready().into_iter().chain(parts.iter().filter_map(trouble)).chain(backups).collect()
     }
 
     /// The store's figures, where this process has one.
     pub fn store_vitals(&self) -> Option<StoreVitals> {
         self.store.as_ref().map(Store::vitals)
+    }
+
+    /// How backups by schedule go, where this process makes them.
+    pub fn backup_vitals(&self) -> Option<BackupVitals> {
+        self.backups.as_ref().map(|log| log.vitals(Clock::System.now_ms()))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::pipeline::FetchSettings;
 use crate::protocol::hello::{Hello, PROTOCOL};
 use crate::runtime::Root;
 use crate::settings::{Role, Settings};
-use crate::store::Store;
+use crate::store::{BackupLog, Store};
 use crate::telemetry;
 
 /// Other processes that may listen to the events of this one.
@@ -40,6 +40,8 @@ pub struct Surface<'a> {
     pub events: &'a Events,
     /// Absent where this process has none.
     pub store: Option<&'a Store>,
+    /// Absent where this process makes no backups.
+    pub backups: Option<&'a BackupLog>,
     pub phase: watch::Receiver<Phase>,
 }
 
@@ -108,6 +110,7 @@ impl Surface<'_> {
             elsewhere: self.elsewhere.clone(),
             phase: self.phase.clone(),
             store: self.store.cloned(),
+            backups: self.backups.cloned(),
         }
     }
 

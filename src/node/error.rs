@@ -19,6 +19,8 @@ pub enum StartError {
     DataFolder { path: PathBuf, error: io::Error },
     #[error("the store cannot be opened: {0}")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Backup(StoreError),
     #[error("{host}:{port} cannot be listened on: {error}; is another Chartly running? choose another (--port)")]
     Listen { host: String, port: u16, error: io::Error },
     #[error("{0}")]
@@ -49,6 +51,8 @@ pub mod exit {
     pub const STORAGE: u8 = 74;
     /// Supervision gave up; start me again.
     pub const ESCALATED: u8 = 70;
+    /// The store is on PostgreSQL, whose own tools do this.
+    pub const OTHER_TOOL: u8 = 64;
     /// Anything else.
     pub const FAILED: u8 = 1;
 }
@@ -57,7 +61,7 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) => exit::SETTINGS,
-            Self::DataFolder { .. } | Self::Store(_) | Self::Lines(_) => exit::STORAGE,
+            Self::DataFolder { .. } | Self::Store(_) | Self::Lines(_) | Self::Backup(_) => exit::STORAGE,
             Self::Listen { .. } => exit::UNAVAILABLE,
             Self::Peer(Unfit::Key { .. }) => exit::KEY,
             Self::Peer(Unfit::Version { .. } | Unfit::Stranger { .. }) => exit::PROTOCOL,

@@ -2,6 +2,7 @@
 //! place that knows all of them.
 
 mod alone;
+mod backups;
 mod drones;
 mod error;
 mod key;
@@ -28,9 +29,11 @@ use crate::store::{FileLock, Store};
 use crate::telemetry;
 
 pub use alone::{AloneDrone, Target};
+pub use backups::{back_up, restore};
 pub use drones::{StandaloneDrone, check_settings};
 pub use error::{StartError, exit};
 use key::AdminKey;
+pub use place::store_settings;
 pub use pulse::{PULSE_LIMIT, pulse_age};
 use signals::Signals;
 pub use slot::take_slot;
@@ -76,6 +79,7 @@ impl Node {
             Some(store) => roles::start(&root, &settings, store, &events)?,
             None => roles::Local::default(),
         };
+        let backups = backups::schedule(&root, &settings)?;
         let clients = roles::clients(&local, &settings, &key.key);
         let elsewhere = Elsewhere::of(&clients);
 
@@ -88,6 +92,7 @@ impl Node {
             elsewhere: &elsewhere,
             events: &events,
             store: store.as_ref(),
+            backups: backups.as_ref(),
             phase: phases,
         };
         let bound = surface.bind().map_err(|error| {
@@ -217,8 +222,12 @@ fn create_private(folder: &Path) -> std::io::Result<()> {
 
 /// Each role of a data folder runs once: two coordinators would place every profile twice.
 fn lock_roles(settings: &Settings) -> Result<Vec<FileLock>, StartError> {
-    let roles = settings.node.roles.iter().filter(|role| role.needs_store());
-    let locks = roles.map(|role| FileLock::take(settings.node.data_dir.join(format!("{role}.lock"))));
+    lock_each(settings.node.roles.iter(), &settings.node.data_dir)
+}
+
+fn lock_each(roles: impl Iterator<Item = Role>, data_dir: &Path) -> Result<Vec<FileLock>, StartError> {
+    let roles = roles.filter(|role| role.needs_store());
+    let locks = roles.map(|role| FileLock::take(data_dir.join(format!("{role}.lock"))));
     Ok(locks.collect::<Result<_, _>>()?)
 }
 

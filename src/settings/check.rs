@@ -43,6 +43,7 @@ impl Settings {
         self.check_roles(&mut wrong);
         self.check_addresses(&mut wrong);
         self.check_secrets(&mut wrong);
+        self.check_backup(&mut wrong);
         wrong
     }
 
@@ -111,6 +112,25 @@ impl Settings {
         };
         let roles = &self.node.roles;
         roles.holds(Role::Gateway) && !roles.holds(role) && is_loopback && url.port() == Some(self.port())
+    }
+
+    fn check_backup(&self, wrong: &mut Vec<Wrong>) {
+        let Self { backup, store, .. } = self;
+        if backup.keep == 0 {
+            wrong.push(Wrong::new("backup.keep", 0, "at least 1"));
+        }
+        let Some(every) = backup.every else { return };
+        if every.as_ms() < 1_000 {
+            wrong.push(Wrong::new("backup.every", every, "at least 1s"));
+        }
+        if backup.to.is_none() {
+            wrong.push(Wrong::new("backup.to", "not set", "a folder for the backups that backup.every asks for"));
+        }
+        if matches!(store.place(), Ok(Some(StoreUrl::Server(_)))) {
+            let expected = "nothing where the store is on PostgreSQL: it is backed up by its own tools \
+                            (docs/backup.md)";
+            wrong.push(Wrong::new("backup.every", every, expected));
+        }
     }
 
     fn check_secrets(&self, wrong: &mut Vec<Wrong>) {

@@ -3,6 +3,7 @@
 
 mod aliases;
 mod check;
+mod interval;
 mod layers;
 mod problem;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use interval::Interval;
 pub use layers::{Loaded, Overrides, load, read};
 pub use problem::{Problem, SettingsError};
 pub use roles::{Role, RoleSet};
@@ -35,6 +37,7 @@ pub struct Settings {
     pub fleet: FleetSettings,
     pub reporter: ReporterSettings,
     pub drone: DroneSettings,
+    pub backup: BackupSettings,
     /// The bootstrap admin key; from `REGISTRY_API_KEY`, never from a settings file.
     #[serde(serialize_with = "shown::secret")]
     pub api_key: Option<SecretString>,
@@ -150,6 +153,16 @@ pub struct DroneSettings {
     pub share_data_dir: bool,
     /// No profile runs more often than this; 0: as the profiles say.
     pub min_interval_ms: u64,
+}
+
+/// Backups by schedule, of a store that is a file.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupSettings {
+    pub every: Option<Interval>,
+    /// A folder.
+    pub to: Option<PathBuf>,
+    pub keep: usize,
 }
 
 impl PeerSettings {

@@ -77,6 +77,12 @@ pub enum StoreError {
     Damaged { path: String, reason: String },
     #[error("{path} is not a database of this program ({reason}); nothing was changed. Give another data folder")]
     Foreign { path: String, reason: String },
+    #[error("{path} is not there, or holds nothing")]
+    NoDatabase { path: String },
+    #[error("{path} exists and was left as it is; give another place, or say --overwrite")]
+    Exists { path: String },
+    #[error("{path} is no good backup ({reason}); nothing was changed, take another one")]
+    BadBackup { path: String, reason: String },
     #[error("{path} was written by a newer release (migration {found}); run that release, or restore a backup")]
     Newer { path: String, found: i64 },
     #[error("the database did not answer as it should ({0})")]

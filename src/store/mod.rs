@@ -4,6 +4,7 @@
 //! An answer means committed. One writer takes the batches and commits them in groups; readers go beside it. What the
 //! engine is stands behind `Engine`; above it only types of the protocol are spoken.
 
+mod backup;
 mod counts;
 mod error;
 mod findings;
@@ -43,6 +44,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use backup::{Backup, BackupLog, BackupVitals, Counts, Restored, Shelf};
 pub use error::StoreError;
 pub use lock::FileLock;
 pub use settings::{Place, Server, StoreSettings};

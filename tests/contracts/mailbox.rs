@@ -35,6 +35,7 @@ async fn serve(root: &Root, clients: &Clients, test: impl AsyncFnOnce(SocketAddr
         elsewhere: &Elsewhere::of(clients),
         events: &Events::default(),
         store: None,
+        backups: None,
         phase: phase.subscribe(),
     };
     let bound = surface.bind().unwrap();

@@ -14,7 +14,7 @@ const OF_MANY: [(&str, &str, &str); 6] = [
     ("drone/", "/replayer", "drone_replayer"),
     ("events/", "", "events"),
 ];
-const FIXED: [&str; 7] = ["registry", "aggregator", "coordinator", "reporter", "http", "metrics", "peers"];
+const FIXED: [&str; 8] = ["registry", "aggregator", "coordinator", "reporter", "http", "metrics", "peers", "backup"];
 
 /// The label that a part is counted under. There are as many labels as there are kinds of parts.
 pub(super) fn label_of(name: &str) -> &'static str {

@@ -19,7 +19,7 @@ use crate::protocol::fault::{Code, Fault};
 use crate::protocol::registry::{BrokenFile, ListBrokenFiles};
 use crate::runtime::{PlaceSnapshot, VitalsSnapshot};
 use crate::settings::Role;
-use crate::store::StoreVitals;
+use crate::store::{BackupVitals, StoreVitals};
 
 area!(show_status);
 
@@ -43,6 +43,9 @@ struct Status {
     /// The store of this process; absent where it has none.
     #[schema(value_type = Option<Object>)]
     store: Option<StoreVitals>,
+    /// Backups by schedule; absent where this process makes none.
+    #[schema(value_type = Option<Object>)]
+    backup: Option<BackupVitals>,
     drones: Option<DroneStats>,
     /// Counts over everything; `/api/results/summary` has them for each profile.
     results: Option<Summary>,
@@ -88,6 +91,7 @@ async fn show_status(
         parts: node.root.vitals(),
         places: node.root.places(),
         store: node.store_vitals(),
+        backup: node.backup_vitals(),
         drones,
         results,
         broken_files,

@@ -81,6 +81,7 @@ async fn serve_node(settings: HttpSettings, phase: &watch::Sender<Phase>, test: 
         elsewhere: Elsewhere::default(),
         phase: phase.subscribe(),
         store: None,
+        backups: None,
     };
     let metrics = crate::telemetry::install_metrics().unwrap();
     let routes: Routes = Arc::new(move |config| {

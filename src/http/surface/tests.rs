@@ -32,6 +32,7 @@ async fn serve(overrides: settings::Overrides, test: impl AsyncFnOnce(SocketAddr
         elsewhere: &Elsewhere::of(&clients),
         events: &Events::default(),
         store: None,
+        backups: None,
         phase: phase.subscribe(),
     };
     let bound = surface.bind().unwrap();

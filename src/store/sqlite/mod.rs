@@ -4,6 +4,7 @@
 mod batches;
 mod bind;
 mod checkpoint;
+mod copy;
 mod drones;
 mod error;
 mod held;
@@ -39,6 +40,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::time::Instant;
 
 pub(super) use self::bind::bound;
+pub(super) use self::copy::{check, copy_into, fold, name_anew};
 pub(super) use self::error::of_code;
 pub(super) use self::open::{close, inspect};
 

@@ -16,10 +16,10 @@ use crate::settings::Synchronous;
 use crate::store::error::StoreError;
 use crate::store::settings::StoreSettings;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// "CHLY": marks the file as one of this program (`PRAGMA application_id`).
-const APPLICATION_ID: i32 = 0x4348_4c59;
+pub(super) const APPLICATION_ID: i32 = 0x4348_4c59;
 /// Large pages: fewer of them per batch of random keys, hence fewer bytes through the log.
 const PAGE_BYTES: u32 = 16 << 10;
 const HEADER_BYTES: usize = 100;
@@ -92,7 +92,7 @@ pub(super) async fn open_checkpointer(file: &Path) -> Result<SqliteConnection, S
     Ok(options.connect().await?)
 }
 
-fn shared_options(file: &Path, cache_kib: u32) -> SqliteConnectOptions {
+pub(super) fn shared_options(file: &Path, cache_kib: u32) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .busy_timeout(BUSY_TIMEOUT)
