@@ -1,4 +1,4 @@
-//! One profile's fetch actor. It runs the pipeline when told, puts what comes out into the outbox, and remembers, on
+//! One run's fetch actor. It runs the pipeline when told, puts what comes out into the outbox, and remembers, on
 //! disk, what the source said so that the next run can ask whether anything changed. A profile that panics or hangs
 //! takes nobody with it.
 

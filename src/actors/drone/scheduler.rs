@@ -1,5 +1,6 @@
-//! The scheduler: holds one fetch actor for each assigned profile and tells each when to run. When is `schedule`'s
-//! matter; a run that crashed or hung counts as a failed one and backs off alone.
+//! The scheduler: holds the assigned profiles, packed, and starts a fetch actor for each run, which ends with it: ten
+//! thousand profiles that wait cost little. When is `schedule`'s matter; a run that crashed or hung counts as a failed
+//! one and backs off alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
 use crate::pipeline::FetchSettings;
 use crate::pipeline::kept::KeptRuns;
-use crate::profiles::Profile;
+use crate::profiles::{Packed, Profile};
 use crate::protocol::coordinator::RunRequest;
 use crate::runtime::{AskError, Clock, Handle, OnGiveUp, Periodic, Place, Policy, Root};
 
@@ -26,8 +27,8 @@ use crate::runtime::{AskError, Clock, Handle, OnGiveUp, Periodic, Place, Policy,
 const TICK: Duration = Duration::from_millis(100);
 /// No run takes longer than this, whatever its profile allows; then it counts as failed.
 const MAX_RUN: Duration = Duration::from_secs(6 * 3_600);
-/// A fetch actor that was given up is started anew after this long.
-const REVIVE_AFTER_MS: i64 = 300_000;
+/// What a fetch actor gets to end in, once its run has ended, crashed, or taken too long.
+const MAX_ENDING: Duration = Duration::from_secs(5);
 
 /// What the scheduler is rebuilt from.
 #[derive(Debug, Clone)]
@@ -45,18 +46,11 @@ pub(super) struct Seed {
     pub(super) min_interval: Duration,
 }
 
-/// A profile's actor.
-#[derive(Debug)]
-struct Fetcher {
-    profile: Profile,
-    handle: Handle<Fetch>,
-}
-
 #[derive(Debug)]
 pub struct Scheduler {
     seed: Seed,
     schedule: Schedule,
-    fetchers: BTreeMap<ProfileId, Fetcher>,
+    profiles: BTreeMap<ProfileId, Packed>,
     /// Run-now requests that each run in progress answers.
     answering: BTreeMap<ProfileId, Vec<i64>>,
     /// No longer assigned, but still running: they go when their run ends, so that none ever runs twice at once.
@@ -69,7 +63,7 @@ pub struct Scheduler {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Apply {
-    pub(super) profiles: Vec<Profile>,
+    pub(super) profiles: Vec<Packed>,
     pub(super) run_now: Vec<RunRequest>,
 }
 
@@ -87,7 +81,7 @@ pub(super) struct Load {
 
 /// Which versions it holds, so that the session fetches only what is new.
 #[derive(Debug, Message)]
-#[rtype(result = "Vec<Profile>")]
+#[rtype(result = "Vec<Packed>")]
 pub(super) struct GetProfiles;
 
 impl Scheduler {
@@ -95,38 +89,39 @@ impl Scheduler {
         Self {
             seed,
             schedule: Schedule::default(),
-            fetchers: BTreeMap::new(),
+            profiles: BTreeMap::new(),
             answering: BTreeMap::new(),
             leaving: BTreeSet::new(),
             done_requests: Vec::new(),
         }
     }
 
-    /// Starts an actor for a profile. `last_ms`: when it last ran.
-    fn take_on(&mut self, profile: Profile, last_ms: Option<i64>) {
-        let id = profile.id().clone();
+    /// Schedules a profile. `last_ms`: when it last ran.
+    fn take_on(&mut self, packed: Packed, last_ms: Option<i64>) {
+        let (id, profile) = (packed.id().clone(), packed.unpack());
         let rhythm = rhythm(&profile, self.seed.min_interval);
-        let handle = self.start_fetch(&profile);
-        self.fetchers.insert(id.clone(), Fetcher { profile, handle });
+        self.profiles.insert(id.clone(), packed);
         let now_ms = self.seed.clock.now_ms();
         self.schedule.put(&id, rhythm, last_ms, now_ms, rand::random());
     }
 
-    fn start_fetch(&self, profile: &Profile) -> Handle<Fetch> {
+    /// Starts an actor for one run.
+    fn start_fetch(&self, profile: Profile) -> Handle<Fetch> {
+        let name = format!("fetch/{}", profile.id());
         let seed = fetch::Seed {
-            profile: profile.clone(),
+            profile,
             outbox: self.seed.outbox.clone(),
             fetch: Arc::clone(&self.seed.fetch),
             kept: Arc::clone(&self.seed.kept),
             _alive: Arc::clone(&self.seed.alive),
         };
         let policy = Policy { mailbox: 2, on_give_up: OnGiveUp::Contain, ..Policy::default() };
-        self.seed.root.start(&self.seed.place, format!("fetch/{}", profile.id()), policy, move || Fetch::new(seed))
+        self.seed.root.start(&self.seed.place, name, policy, move || Fetch::new(seed))
     }
 
     /// Lets go of what is no longer assigned, once its run in progress has ended.
     fn let_go(&mut self, wanted: &BTreeMap<ProfileId, Digest>) {
-        let gone: Vec<_> = self.fetchers.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
+        let gone: Vec<_> = self.profiles.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
         for id in gone {
             if self.answering.contains_key(&id) {
                 self.leaving.insert(id);
@@ -138,19 +133,24 @@ impl Scheduler {
     }
 
     fn forget(&mut self, id: &ProfileId) {
-        self.fetchers.remove(id);
+        self.profiles.remove(id);
         self.schedule.remove(id);
     }
 
     fn dispatch(&mut self, context: &mut Context<Self>) {
         let now_ms = self.seed.clock.now_ms();
         for (id, requests) in self.schedule.take_due(now_ms, self.seed.max_concurrency) {
-            let Some(fetcher) = self.fetchers.get(&id) else { continue };
+            let Some(packed) = self.profiles.get(&id) else { continue };
             self.answering.insert(id.clone(), requests);
-            let (handle, profile) = (fetcher.handle.clone(), *fetcher.profile.digest());
-            let run = async move { handle.ask_within(Go, MAX_RUN).await };
+            let (digest, root) = (*packed.digest(), self.seed.root.clone());
+            let fetch = self.start_fetch(packed.unpack());
+            let run = async move {
+                let result = fetch.ask_within(Go, MAX_RUN).await;
+                end(&root, fetch).await;
+                result
+            };
             context.spawn(run.into_actor(self).map(move |result, actor, later| {
-                actor.ended(&id, profile, &result);
+                actor.ended(&id, digest, &result);
                 actor.dispatch(later);
             }));
         }
@@ -166,7 +166,6 @@ impl Scheduler {
             Ok(Finished { not_before_ms: Some(until_ms), .. }) => Ended::NotBefore(*until_ms),
             Ok(Finished { state: RunState::Failed, .. }) => Ended::Badly,
             Ok(_) => Ended::Well,
-            Err(AskError::Down) => self.revive(id, digest, now_ms),
             Err(error) => {
                 tracing::error!(profile = %id, %error, "a run was lost");
                 Ended::Badly
@@ -176,29 +175,17 @@ impl Scheduler {
         if self.leaving.remove(id) {
             self.forget(id);
         }
-        if self.fetchers.get(id).is_some_and(|fetcher| *fetcher.profile.digest() != digest) {
+        if self.profiles.get(id).is_some_and(|packed| *packed.digest() != digest) {
             // A new version came while the old one ran.
             self.schedule.run_soon(id, now_ms);
         }
     }
 
-    /// An actor that crashed too often is given up by its guard; a new one gets another chance later.
-    fn revive(&mut self, id: &ProfileId, digest: Digest, now_ms: i64) -> Ended {
-        let Some(profile) = self.fetchers.get(id).map(|fetcher| fetcher.profile.clone()) else {
-            return Ended::Badly;
-        };
-        if *profile.digest() == digest {
-            let handle = self.start_fetch(&profile);
-            self.fetchers.insert(id.clone(), Fetcher { profile, handle });
-        }
-        Ended::NotBefore(now_ms.saturating_add(REVIVE_AFTER_MS))
-    }
-
-    fn apply(&mut self, profiles: Vec<(Profile, Option<i64>)>, run_now: &[RunRequest]) {
+    fn apply(&mut self, profiles: Vec<(Packed, Option<i64>)>, run_now: &[RunRequest]) {
         let wanted = profiles.iter().map(|(profile, _)| (profile.id().clone(), *profile.digest())).collect();
         self.let_go(&wanted);
         for (profile, last_ms) in profiles {
-            let held = self.fetchers.get(profile.id()).map(|fetcher| *fetcher.profile.digest());
+            let held = self.profiles.get(profile.id()).map(|packed| *packed.digest());
             match held {
                 Some(digest) if digest == *profile.digest() => {}
                 Some(_) => self.replace(profile),
@@ -215,14 +202,23 @@ impl Scheduler {
         }
     }
 
-    /// A new version runs soon: what it yields may differ. The old actor ends with its run.
-    fn replace(&mut self, profile: Profile) {
+    /// A new version runs soon: what it yields may differ. The old one ends with its run.
+    fn replace(&mut self, profile: Packed) {
         let id = profile.id().clone();
         let running = self.answering.contains_key(&id);
         if !running {
             self.schedule.remove(&id);
         }
         self.take_on(profile, None);
+    }
+}
+
+/// Nothing of a run is left when the next one of its profile may begin. An actor that crashed stays to be seen.
+async fn end(root: &Root, fetch: Handle<Fetch>) {
+    // One that does not end in time is ended with work left.
+    let _ = fetch.stop(MAX_ENDING).await;
+    if fetch.vitals().crashes() == 0 {
+        root.forget(fetch.vitals().id());
     }
 }
 
@@ -246,7 +242,7 @@ impl Supervised for Scheduler {
     /// The session tells anew what to do, and the notes on disk tell when each profile last ran.
     fn restarting(&mut self, _: &mut Self::Context) {
         self.schedule = Schedule::default();
-        self.fetchers.clear();
+        self.profiles.clear();
         self.answering.clear();
         self.leaving.clear();
         self.done_requests.clear();
@@ -258,13 +254,13 @@ impl Handler<Apply> for Scheduler {
 
     fn handle(&mut self, message: Apply, _: &mut Self::Context) -> Self::Result {
         let Apply { profiles, run_now } = message;
-        let known: Vec<_> = self.fetchers.keys().cloned().collect();
+        let known: BTreeSet<_> = self.profiles.keys().cloned().collect();
         let outbox = self.seed.outbox.clone();
         let noted = async move {
             let mut with_last = Vec::with_capacity(profiles.len());
             for profile in profiles {
                 let new = !known.contains(profile.id());
-                let last_ms = if new { Note::load(&outbox, &profile).await.last_started_ms } else { None };
+                let last_ms = if new { Note::load(&outbox, &profile.unpack()).await.last_started_ms } else { None };
                 with_last.push((profile, last_ms));
             }
             with_last
@@ -281,7 +277,7 @@ impl Handler<GetLoad> for Scheduler {
 
     fn handle(&mut self, _: GetLoad, _: &mut Self::Context) -> Self::Result {
         MessageResult(Load {
-            profiles: self.fetchers.len(),
+            profiles: self.profiles.len(),
             running: self.schedule.running(),
             done_requests: self.done_requests.clone(),
         })
@@ -292,6 +288,6 @@ impl Handler<GetProfiles> for Scheduler {
     type Result = MessageResult<GetProfiles>;
 
     fn handle(&mut self, _: GetProfiles, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.fetchers.values().map(|fetcher| fetcher.profile.clone()).collect())
+        MessageResult(self.profiles.values().cloned().collect())
     }
 }

@@ -1,6 +1,7 @@
 //! The session with the control plane: join, beat, take in work. While the control plane is away the drone goes on
 //! with what it has; when it comes back without memory of this drone, the drone joins again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::clients::{ControlPlane, fault_of};
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
 use crate::pipeline::kept::KeptRuns;
-use crate::profiles::{self, Profile};
+use crate::profiles::Packed;
 use crate::protocol::coordinator::{Assignment, Beat, DroneHello, Work};
 use crate::protocol::fault::{Code, Fault};
 use crate::runtime::{Clock, Handle, Periodic};
@@ -155,12 +156,11 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
     let Work { revision: new, assignments, run_now, replays } = work;
     let held = seed.scheduler.ask(GetProfiles).await.map_err(fault_of)?;
     let mut profiles = Vec::with_capacity(assignments.len());
+    let held: BTreeMap<_, _> = held.iter().map(|profile| (profile.id(), profile)).collect();
     for assignment in &assignments {
-        let known = held
-            .iter()
-            .find(|profile| *profile.id() == assignment.profile_id && *profile.digest() == assignment.digest);
+        let known = held.get(&assignment.profile_id).filter(|profile| *profile.digest() == assignment.digest);
         match known {
-            Some(profile) => profiles.push(profile.clone()),
+            Some(profile) => profiles.push(Packed::clone(profile)),
             None => profiles.extend(fetch_profile(seed, assignment).await?),
         }
     }
@@ -172,9 +172,9 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
 }
 
 /// Gets one version. One that this program cannot read hides only itself.
-async fn fetch_profile(seed: &Seed, assignment: &Assignment) -> Result<Option<Profile>, Fault> {
+async fn fetch_profile(seed: &Seed, assignment: &Assignment) -> Result<Option<Packed>, Fault> {
     let text = seed.control_plane.profile(&assignment.profile_id, &assignment.digest).await?;
-    match profiles::load(&text) {
+    match Packed::new(&text) {
         Ok(profile) => Ok(Some(profile)),
         Err(problems) => {
             tracing::error!(profile = %assignment.profile_id, %problems, "this drone cannot read the profile");
