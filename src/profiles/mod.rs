@@ -11,6 +11,7 @@ mod long_form;
 pub mod nearest;
 mod node;
 mod own_test;
+mod packed;
 mod path;
 pub mod plan;
 mod problem;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 pub use long_form::explain;
 pub use own_test::{Expected, ProfileTest, TestAnswer};
+pub use packed::Packed;
 pub use path::{Origin, Path, Segment};
 pub use problem::{MAX_PROBLEMS, Problem, Problems};
 pub use reference::reference;

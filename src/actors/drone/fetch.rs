@@ -1,4 +1,4 @@
-//! One profile's fetch actor. It runs the pipeline when told, puts what comes out into the outbox, and remembers, on
+//! One profile's fetch actor. It holds the profile packed until it runs. Then it runs the pipeline when told, puts what comes out into the outbox, and remembers, on
 //! disk, what the source said so that the next run can ask whether anything changed. A profile that panics or hangs
 //! takes nobody with it.
 
@@ -19,7 +19,7 @@ use crate::domain::ids::RunId;
 use crate::domain::run::{RunReport, RunState};
 use crate::pipeline::kept::KeptRuns;
 use crate::pipeline::{self, CursorMark, FetchSettings, Fetcher, RunInput, RunOutcome, Sink, SinkError, Validators};
-use crate::profiles::Profile;
+use crate::profiles::{Packed, Profile};
 use crate::store::StoreError;
 
 thread_local! {
@@ -34,7 +34,7 @@ fn fetcher(settings: &FetchSettings) -> Rc<Fetcher> {
 /// What a fetch actor is rebuilt from.
 #[derive(Debug, Clone)]
 pub(super) struct Seed {
-    pub(super) profile: Profile,
+    pub(super) profile: Packed,
     pub(super) outbox: Outbox,
     pub(super) fetch: Arc<FetchSettings>,
     pub(super) kept: Arc<KeptRuns>,
@@ -133,7 +133,7 @@ impl Sink for OutboxSink<'_> {
 }
 
 async fn run_once(seed: Seed) -> Finished {
-    let profile = &seed.profile;
+    let profile = &seed.profile.unpack();
     // What the spool says now: a batch that was lost meanwhile has taken its note with it.
     let mut note = Note::load(&seed.outbox, profile).await;
     let digest = profile.digest().to_string();

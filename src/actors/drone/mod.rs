@@ -1,4 +1,4 @@
-//! The drone: a session with the control plane, a scheduler, one fetch actor for each assigned profile, a spool on
+//! The drone: a session with the control plane, a scheduler, one fetch actor for each run, a spool on
 //! disk and an uplink. It needs one outbound connection; it keeps fetching while the control plane is away.
 
 mod fetch;

@@ -18,7 +18,7 @@ use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
 use crate::pipeline::FetchSettings;
 use crate::pipeline::kept::KeptRuns;
-use crate::profiles::Profile;
+use crate::profiles::Packed;
 use crate::protocol::coordinator::RunRequest;
 use crate::runtime::{AskError, Clock, Handle, OnGiveUp, Periodic, Place, Policy, Root};
 
@@ -50,7 +50,7 @@ pub(super) struct Seed {
 /// A profile's actor.
 #[derive(Debug)]
 struct Fetcher {
-    profile: Profile,
+    profile: Packed,
     handle: Handle<Fetch>,
 }
 
@@ -71,7 +71,7 @@ pub struct Scheduler {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Apply {
-    pub(super) profiles: Vec<Profile>,
+    pub(super) profiles: Vec<Packed>,
     pub(super) run_now: Vec<RunRequest>,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Load {
 
 /// Which versions it holds, so that the session fetches only what is new.
 #[derive(Debug, Message)]
-#[rtype(result = "Vec<Profile>")]
+#[rtype(result = "Vec<Packed>")]
 pub(super) struct GetProfiles;
 
 impl Scheduler {
@@ -105,18 +105,18 @@ impl Scheduler {
     }
 
     /// Starts an actor for a profile. `last_ms`: when it last ran.
-    fn take_on(&mut self, profile: Profile, last_ms: Option<i64>) {
-        let id = profile.id().clone();
+    fn take_on(&mut self, packed: Packed, last_ms: Option<i64>) {
+        let (id, profile) = (packed.id().clone(), packed.unpack());
         let pace = Pace::new(profile.timing(), self.seed.min_interval_ms);
         // Where only the run knows whom it asks, it stands for itself.
         let host = Some(profile.host()).filter(|host| !host.is_empty()).unwrap_or(id.as_str()).to_owned();
-        let handle = self.start_fetch(&profile);
-        self.fetchers.insert(id.clone(), Fetcher { profile, handle });
+        let handle = self.start_fetch(&packed);
+        self.fetchers.insert(id.clone(), Fetcher { profile: packed, handle });
         let now_ms = self.seed.clock.now_ms();
         self.schedule.put(&id, pace, &host, last_ms, now_ms, rand::random());
     }
 
-    fn start_fetch(&self, profile: &Profile) -> Handle<Fetch> {
+    fn start_fetch(&self, profile: &Packed) -> Handle<Fetch> {
         let seed = fetch::Seed {
             profile: profile.clone(),
             outbox: self.seed.outbox.clone(),
@@ -206,7 +206,7 @@ impl Scheduler {
         Ended::NotBefore(now_ms.saturating_add(REVIVE_AFTER_MS))
     }
 
-    fn apply(&mut self, profiles: Vec<(Profile, Option<i64>)>, run_now: &[RunRequest]) {
+    fn apply(&mut self, profiles: Vec<(Packed, Option<i64>)>, run_now: &[RunRequest]) {
         let wanted = profiles.iter().map(|(profile, _)| (profile.id().clone(), *profile.digest())).collect();
         self.let_go(&wanted);
         for (profile, last_ms) in profiles {
@@ -228,7 +228,7 @@ impl Scheduler {
     }
 
     /// A new version runs soon: what it yields may differ. The old actor ends with its run.
-    fn replace(&mut self, profile: Profile) {
+    fn replace(&mut self, profile: Packed) {
         let id = profile.id().clone();
         let running = self.answering.contains_key(&id);
         if !running {
@@ -271,7 +271,7 @@ impl Handler<Apply> for Scheduler {
             let mut with_last = Vec::with_capacity(profiles.len());
             for profile in profiles {
                 let new = !known.contains(profile.id());
-                let last_ms = if new { Note::load(&outbox, &profile).await.last_started_ms } else { None };
+                let last_ms = if new { Note::load(&outbox, &profile.unpack()).await.last_started_ms } else { None };
                 with_last.push((profile, last_ms));
             }
             with_last

@@ -1,6 +1,7 @@
 //! The session with the control plane: join, beat, take in work. While the control plane is away the drone goes on
 //! with what it has; when it comes back without memory of this drone, the drone joins again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::clients::{ControlPlane, fault_of};
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
 use crate::pipeline::kept::KeptRuns;
-use crate::profiles::{self, Profile};
+use crate::profiles::Packed;
 use crate::protocol::coordinator::{Assignment, Beat, DroneHello, Work};
 use crate::protocol::fault::{Code, Fault};
 use crate::runtime::{Clock, Handle, Periodic};
@@ -162,12 +163,11 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
     let Work { revision: new, assignments, run_now, replays } = work;
     let held = seed.scheduler.ask(GetProfiles).await.map_err(fault_of)?;
     let (mut profiles, mut jobs) = (Vec::with_capacity(assignments.len()), Vec::with_capacity(assignments.len()));
+    let held: BTreeMap<_, _> = held.iter().map(|profile| (profile.id(), profile)).collect();
     for assignment in &assignments {
-        let known = held
-            .iter()
-            .find(|profile| *profile.id() == assignment.profile_id && *profile.digest() == assignment.digest);
+        let known = held.get(&assignment.profile_id).filter(|profile| *profile.digest() == assignment.digest);
         let (profile, text) = match known {
-            Some(profile) => (Some(profile.clone()), None),
+            Some(profile) => (Some(Packed::clone(profile)), None),
             None => fetch_profile(seed, assignment).await?,
         };
         let Some(profile) = profile else { continue };
@@ -185,9 +185,9 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
 }
 
 /// Gets one version, with its text. One that this program cannot read hides only itself.
-async fn fetch_profile(seed: &Seed, assignment: &Assignment) -> Result<(Option<Profile>, Option<String>), Fault> {
+async fn fetch_profile(seed: &Seed, assignment: &Assignment) -> Result<(Option<Packed>, Option<String>), Fault> {
     let text = seed.control_plane.profile(&assignment.profile_id, &assignment.digest).await?;
-    match profiles::load(&text) {
+    match Packed::new(&text) {
         Ok(profile) => Ok((Some(profile), Some(text))),
         Err(problems) => {
             tracing::error!(profile = %assignment.profile_id, %problems, "this drone cannot read the profile");
@@ -205,7 +205,7 @@ async fn recall(seed: &Seed) {
             return;
         }
     };
-    let profiles: Vec<Profile> = texts.iter().filter_map(|text| profiles::load(text).ok()).collect();
+    let profiles: Vec<Packed> = texts.iter().filter_map(|text| Packed::new(text).ok()).collect();
     if profiles.is_empty() {
         return;
     }
