@@ -12,5 +12,6 @@ pub mod observation;
 pub mod record;
 pub mod rejects;
 pub mod report;
+pub mod retention;
 pub mod run;
 pub mod shape;

@@ -48,7 +48,8 @@ role!(serve_coordinator, Coordinator:
 );
 role!(serve_aggregator, Aggregator:
     aggregator::StoreBatch, aggregator::ListRecords, aggregator::ListResults, aggregator::GetHistory, aggregator::ListRuns,
-    aggregator::GetRun, aggregator::ListRejects, aggregator::SettleRun, aggregator::GetSummary,
+    aggregator::GetRun, aggregator::ListRejects, aggregator::SettleRun, aggregator::GetRetention,
+    aggregator::GetSummary,
 );
 role!(serve_reporter, Reporter: reporter::RunReportSpec, reporter::GetReport, reporter::ListReports);
 

@@ -78,6 +78,8 @@ impl Gauges {
 pub fn write_store(out: &mut String, store: &StoreVitals) {
     let mut text = Text::new(out);
     let wal_bytes = u64::try_from(store.wal_bytes).unwrap_or(0);
+    let retention = &store.retention;
+    let last_pass_s = u64::try_from(retention.last_pass_ms.unwrap_or(0) / 1_000).unwrap_or(0);
     for (name, kind, help, value) in [
         ("writable", Kind::Gauge, "1 while writes can succeed.", u64::from(store.writable)),
         ("gave_up", Kind::Gauge, "1 once the writer will not come back.", u64::from(store.gave_up)),
@@ -93,6 +95,16 @@ pub fn write_store(out: &mut String, store: &StoreVitals) {
         ("failures_total", Kind::Counter, "Transactions that failed.", store.failures),
         ("crashes_total", Kind::Counter, "Panics of the writer.", store.crashes),
         ("checkpoints_total", Kind::Counter, "Checkpoints of the log.", store.checkpoints),
+        (
+            "retention_working",
+            Kind::Gauge,
+            "1 while a profile is looked through.",
+            u64::from(retention.working_on.is_some()),
+        ),
+        ("retention_passes_total", Kind::Counter, "Passes over all profiles.", retention.passes),
+        ("retention_records_removed_total", Kind::Counter, "Records let go.", retention.records_removed),
+        ("retention_runs_removed_total", Kind::Counter, "Runs let go.", retention.runs_removed),
+        ("retention_last_pass_seconds", Kind::Gauge, "When the last pass ended, in Unix seconds.", last_pass_s),
     ] {
         text.family(&format!("chartly_store_{name}"), kind, help, [(vec![], value)]);
     }

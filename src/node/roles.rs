@@ -7,18 +7,20 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use super::error::StartError;
+use crate::actors::aggregator::{Pace, Retainer};
 use crate::actors::{
     Aggregator, Clients, Coordinator, Events, Registry, Reporter, aggregator, coordinator, registry, reporter,
 };
 use crate::clients::{Client, Peer};
 use crate::domain::ids::TenantId;
+use crate::domain::retention::Retention;
 use crate::protocol::aggregator::GetSummary;
 use crate::protocol::call::Call;
 use crate::protocol::coordinator::GetDroneStats;
 use crate::protocol::paging::PageRequest;
 use crate::protocol::registry::ListBrokenFiles;
 use crate::protocol::reporter::ListReports;
-use crate::runtime::{AskError, Clock, DrainSequence, Handle, Policy, Root};
+use crate::runtime::{AskError, Clock, DrainSequence, Handle, OnGiveUp, Periodic, Place, Policy, Root};
 use crate::settings::{Role, Settings};
 use crate::store::Store;
 
@@ -52,7 +54,10 @@ pub fn start(root: &Root, settings: &Settings, store: &Store, events: &Events) -
         local.registry = Some(root.start(&place, "registry", Policy::default(), move || Registry::new(seed)));
     }
     if holds(Role::Aggregator) {
-        let seed = aggregator::Seed { store: store.clone(), clock: clock.clone(), events: events.clone() };
+        let usual_retention = usual_retention(settings);
+        let seed =
+            aggregator::Seed { store: store.clone(), clock: clock.clone(), events: events.clone(), usual_retention };
+        start_retention(root, &place, settings, store, &clock);
         local.aggregator = Some(root.start(&place, "aggregator", Policy::default(), move || Aggregator::new(seed)));
     }
     if holds(Role::Coordinator) {
@@ -79,6 +84,29 @@ pub fn start(root: &Root, settings: &Settings, store: &Store, events: &Events) -
         local.reporter = Some(root.start(&apart, "reporter", policy, move || Reporter::new(seed)));
     }
     Ok(local)
+}
+
+fn usual_retention(settings: &Settings) -> Retention {
+    let runs_ms = Some(settings.retention.runs_ms).filter(|runs_ms| *runs_ms > 0);
+    Retention { runs_ms, ..Retention::default() }
+}
+
+/// Where records are stored, they are also let go.
+fn start_retention(root: &Root, place: &Place, settings: &Settings, store: &Store, clock: &Clock) {
+    let said = &settings.retention;
+    if said.every_ms == 0 {
+        return;
+    }
+    let pause = Duration::from_millis(said.step_pause_ms);
+    let pace = Pace { usual: usual_retention(settings), step_rows: said.step_rows, pause };
+    let retainer = Retainer { store: store.clone(), clock: clock.clone(), pace };
+    let every = Duration::from_millis(said.every_ms);
+    root.spawn(place, "retention", OnGiveUp::Contain, move || {
+        Periodic::every(every).run(move || {
+            let retainer = retainer.clone();
+            async move { retainer.pass().await }
+        })
+    });
 }
 
 /// One client for each role.

@@ -77,6 +77,8 @@ pub fn diff(old: &str, new: &str) -> Result<Diff, DiffError> {
         part(key, *reach, why, (get(&old, key), get(&new, key)), &mut changes);
     }
     source(members(&old, "source"), members(&new, "source"), &mut changes);
+    let kept = if after.retention().is_tighter_than(before.retention()) { LESS_KEPT } else { MORE_KEPT };
+    part("retention", kept.0, kept.1, (get(&old, "retention"), get(&new, "retention")), &mut changes);
     others(&old, &new, &mut changes);
     changes.sort_by_key(|change| std::cmp::Reverse(change.reach));
     let versions = (before.version().to_owned(), after.version().to_owned());
@@ -100,6 +102,10 @@ const PARTS: &[(&str, Reach, &str)] = &[
     ("drift", Reach::Patch, ""),
 ];
 
+/// What a reader could rely on goes.
+const LESS_KEPT: (Reach, &str) = (Reach::Breaking, "less is kept; what goes does not come back");
+const MORE_KEPT: (Reach, &str) = (Reach::Patch, "more is kept");
+
 /// Members of the source that say what is asked; the others say how.
 const WHAT: [&str; 9] = ["url", "query", "raw_query", "body", "method", "for_each", "first", "window", "cursor"];
 
@@ -117,7 +123,8 @@ fn source(old: &[Member], new: &[Member], changes: &mut Vec<Change>) {
 /// What this list does not know is taken for breaking, so that nothing slips by.
 fn others(old: &Node, new: &Node, changes: &mut Vec<Change>) {
     let known = |key: &str| {
-        matches!(key, "dims" | "measures" | "source" | "version") || PARTS.iter().any(|(part, _, _)| *part == key)
+        matches!(key, "dims" | "measures" | "source" | "version" | "retention")
+            || PARTS.iter().any(|(part, _, _)| *part == key)
     };
     for key in keys(root(old), root(new)).into_iter().filter(|key| !known(key)) {
         part(key, Reach::Breaking, "", (get(old, key), get(new, key)), changes);
@@ -282,6 +289,12 @@ key: [geo.name, time.year]
             ("https://h/x", "https://h/y", Reach::Minor, "1.3.0 source.url: "),
             ("/x'}", "/x', user_agent: me}", Reach::Patch, "1.2.4 source.user_agent: me is new"),
             ("rows:", "schedule: {interval: 2h}\nrows:", Reach::Patch, "1.2.4 schedule: "),
+            (
+                "rows:",
+                "retention: {versions: 3}\nrows:",
+                Reach::Breaking,
+                "2.0.0 retention: {versions: 3} is new (less",
+            ),
         ] {
             let (found, text) = reach(from, to);
             assert_eq!(found, Some(expected), "{text}");
@@ -293,6 +306,9 @@ key: [geo.name, time.year]
     fn another_way_to_say_the_same_is_no_change() {
         let said = BASE.replace("NAME", "{from: NAME}").replace("from: y", "from: y, time: iso");
         assert_eq!(diff(BASE, &said).unwrap().changes, []);
+        let kept = BASE.replace("rows:", "retention: {versions: 3}\nrows:");
+        let more = diff(&kept, &kept.replace('3', "9")).unwrap();
+        assert_eq!(more.reach(), Some(Reach::Patch), "to keep more takes nothing away");
         let numbered = diff(BASE, &BASE.replace("{population:", "{people:").replace("1.2.3", "1.3.0")).unwrap();
         assert!(!numbered.is_numbered());
     }

@@ -11,6 +11,9 @@ use super::problem::Problem;
 /// The longest time between two runs, a timeout and the like may be.
 const MAX_MS: i64 = 2 * 366 * 86_400_000;
 
+/// Longer than anything was ever kept.
+const MAX_AGE_MS: i64 = 200 * 366 * 86_400_000;
+
 /// An exact length of time; a day is 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration {
@@ -51,6 +54,30 @@ fn exact(text: &str) -> Option<u64> {
     }
     let ms = about_ms(&span);
     (0..=MAX_MS).contains(&ms).then_some(ms.unsigned_abs())
+}
+
+/// How old something may get; a month counts 30 days and a year 365.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    pub ms: u64,
+}
+
+/// An age in milliseconds: `P2Y`, `90d`.
+pub fn age_ms(text: &str) -> Option<u64> {
+    let ms = span(text).map(|span| about_ms(&span)).filter(|ms| (0..=MAX_AGE_MS).contains(ms))?;
+    Some(ms.unsigned_abs())
+}
+
+impl Read for Age {
+    fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        if let Value::Text(text) = &node.value
+            && let Some(ms) = age_ms(text)
+        {
+            return Some(Self { ms });
+        }
+        mismatch(node, "an age such as P2Y, 18 months, 90d or 12h, at most 200 years", problems);
+        None
+    }
 }
 
 impl Read for Duration {
@@ -99,6 +126,7 @@ macro_rules! schema {
 }
 
 schema!(Duration, "A length of time: 6h, 1h30m, P7D, PT30S.");
+schema!(Age, "An age: P2Y, 90d, 12h; a month counts 30 days, a year 365.");
 schema!(Step, "A length on the calendar: P7D, P1M, P20Y.");
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod yaml;
 
 use std::sync::Arc;
 
+pub use duration::age_ms;
 pub use long_form::explain;
 pub use own_test::{Expected, ProfileTest, TestAnswer};
 pub use packed::Packed;
@@ -39,6 +40,7 @@ pub use yaml::MAX_TEXT_BYTES;
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
+use crate::domain::retention::Retention;
 use plan::{Found, KeepAnswers, Limits, Mapping, MappingPlan, Plan, Timing};
 
 /// A profile that is without problems. Cheap to clone.
@@ -62,6 +64,7 @@ struct Head {
     keep: Option<KeepAnswers>,
     /// The whole text, held only where answers are kept: it is kept with them.
     text: Option<Box<str>>,
+    retention: Retention,
 }
 
 /// Reads, checks and compiles a profile. All problems of the text are told at once, unless it is not YAML.
@@ -108,6 +111,7 @@ fn head(id: ProfileId, text: &str, compiled: &compile::Compiled) -> Head {
         test: compiled.test.clone(),
         keep: compiled.keep,
         text: compiled.keep.map(|_| text.into()),
+        retention: compiled.retention,
     }
 }
 
@@ -174,6 +178,11 @@ impl Profile {
     /// The bounds of the answers that a drone keeps; `None`: it keeps none.
     pub fn keep_answers(&self) -> Option<KeepAnswers> {
         self.head.keep
+    }
+
+    /// What the store may let go.
+    pub fn retention(&self) -> &Retention {
+        &self.head.retention
     }
 
     /// The text as its author wrote it, of a profile whose answers are kept.

@@ -9,6 +9,7 @@ use super::paging::{Page, PageRequest};
 use crate::domain::drift::{Change, Fate};
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
 use crate::domain::rejects::RejectCount;
+use crate::domain::retention::Retention;
 use crate::domain::run::RunState;
 
 pub use super::batch::{Batch, BatchError};
@@ -129,6 +130,9 @@ pub struct RunView {
     /// What became of its records, where they were held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Fate>,
+    /// Records that it saw and that retention has removed since; told of one run, not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<u64>,
 }
 
 /// A row that failed, or a record that was refused.
@@ -164,6 +168,9 @@ pub struct Summary {
     /// Records of which another version stands now.
     #[serde(default)]
     pub replaced: u64,
+    /// Records that retention has removed, ever.
+    #[serde(default)]
+    pub expired: u64,
     /// Facts that a run saw a record.
     pub results: u64,
     pub runs: u64,
@@ -201,6 +208,38 @@ pub struct ProfileCounts {
     pub runs: u64,
     pub last_run_state: Option<RunState>,
     pub last_received_ms: Option<i64>,
+    /// Records that retention has removed, ever.
+    #[serde(default)]
+    pub expired: u64,
+    /// A read as of an earlier time, in Unix milliseconds, is refused: records that stood then were removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon_ms: Option<i64>,
+}
+
+/// What the store may let go of a profile, what the next pass would, and what passes have so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RetentionView {
+    #[schema(value_type = String)]
+    pub profile_id: ProfileId,
+    /// In force, or asked about. Empty: everything is kept.
+    pub rule: Retention,
+    pub would_remove: RetentionPlan,
+    /// Records that were removed, ever.
+    pub expired: u64,
+    /// A read as of an earlier time, in Unix milliseconds, is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon_ms: Option<i64>,
+}
+
+/// What would go, at most: a version stays while one before it does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RetentionPlan {
+    /// All of the three below.
+    pub records: u64,
+    pub by_age: u64,
+    pub by_versions: u64,
+    pub by_count: u64,
+    pub runs: u64,
 }
 
 /// Narrow a list of records or results. All given conditions must hold.
@@ -298,6 +337,16 @@ pub struct SettleRun {
     pub release: bool,
 }
 
+/// What retention would remove of a profile now, under its own rule or another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetRetention {
+    pub tenant: TenantId,
+    pub profile_id: ProfileId,
+    /// Absent: the rule in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Retention>,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetSummary {
     pub tenant: TenantId,
@@ -312,5 +361,6 @@ calls! {
     GetRun      => RunView,         "/internal/aggregator/get-run", repeatable;
     ListRejects => RejectsPage,     "/internal/aggregator/list-rejects", repeatable;
     SettleRun   => RunView,         "/internal/aggregator/settle-run", repeatable;
+    GetRetention => RetentionView,  "/internal/aggregator/get-retention", repeatable;
     GetSummary  => Summary,         "/internal/aggregator/get-summary", repeatable;
 }

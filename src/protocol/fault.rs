@@ -65,6 +65,7 @@ codes! {
     BatchConflict     "batch_conflict"      409 Never        "Another batch was stored under this run and seq";
     NotQuarantined    "not_quarantined"     409 Never        "The run does not wait in quarantine";
     RunConflict       "run_conflict"        409 Never        "This run id belongs to another profile";
+    Expired           "expired"             410 Never        "Retention has removed what stood then";
     VersionConflict   "version_conflict"    412 Never        "The profile has changed meanwhile";
     BodyTooLarge      "body_too_large"      413 Never        "The body is larger than allowed";
     UnsupportedType   "unsupported_type"    415 Never        "The body's type or encoding is not taken here";

@@ -11,6 +11,9 @@ use super::{Role, Settings, StoreUrl};
 /// Shorter keys can be guessed.
 const MIN_KEY_CHARS: usize = 8;
 
+/// A drone sends for two weeks what it could not; a run that went before would come back.
+const MIN_RUNS_MS: u64 = 15 * 86_400_000;
+
 /// A value that does not go with the others.
 #[derive(Debug)]
 pub(super) struct Wrong {
@@ -53,6 +56,12 @@ impl Settings {
             let expected = "at least twice fleet.heartbeat_ms, so that one lost beat moves no work";
             wrong.push(Wrong::new("fleet.lease_ms", fleet.lease_ms, expected));
         }
+        let runs_ms = self.retention.runs_ms;
+        if (1..MIN_RUNS_MS).contains(&runs_ms) {
+            let expected =
+                "0 to keep them, or at least 15 days (1296000000): a drone may send for so long what it could not";
+            wrong.push(Wrong::new("retention.runs_ms", runs_ms, expected));
+        }
         if node.drain_ms > node.shutdown_ms {
             wrong.push(Wrong::new("node.drain_ms", node.drain_ms, "at most node.shutdown_ms, of which it is a part"));
         }
@@ -72,6 +81,7 @@ impl Settings {
             ("drone.max_concurrency", drone.max_concurrency as u64),
             ("reporter.max_running", reporter.max_running as u64),
             ("store.queue_batches", store.queue_batches as u64),
+            ("retention.step_rows", self.retention.step_rows as u64),
         ];
         let zeros = above_zero.into_iter().filter(|(_, value)| *value == 0);
         wrong.extend(zeros.map(|(key, value)| Wrong::new(key, value, "a number above 0")));

@@ -38,6 +38,7 @@ pub struct Settings {
     pub reporter: ReporterSettings,
     pub drone: DroneSettings,
     pub backup: BackupSettings,
+    pub retention: RetentionSettings,
     /// The bootstrap admin key; from `REGISTRY_API_KEY`, never from a settings file.
     #[serde(serialize_with = "shown::secret")]
     pub api_key: Option<SecretString>,
@@ -128,6 +129,17 @@ pub struct FleetSettings {
 pub struct ReporterSettings {
     pub max_join_bytes: usize,
     pub max_running: usize,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// 0: nothing is ever removed.
+    pub every_ms: u64,
+    /// 0: they are kept.
+    pub runs_ms: u64,
+    pub step_rows: usize,
+    pub step_pause_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -21,6 +21,8 @@ pub(super) struct CountsRow {
     /// The state of its latest run.
     pub(super) state: Option<i64>,
     pub(super) last_received_ms: Option<i64>,
+    pub(super) expired: i64,
+    pub(super) horizon_ms: Option<i64>,
 }
 
 /// A row of `counters`, with `profile_id` and the `state` of the latest run.
@@ -40,6 +42,8 @@ macro_rules! read_counts {
             ],
             state: $row.try_get("state")?,
             last_received_ms: $row.try_get("last_received_ms")?,
+            expired: $row.try_get("expired")?,
+            horizon_ms: $row.try_get("horizon_ms")?,
         })
     };
 }
@@ -51,6 +55,7 @@ pub(super) fn summary_of(rows: Vec<CountsRow>, findings: FindingCounts) -> Resul
     let mut summary = Summary {
         records: 0,
         replaced: 0,
+        expired: 0,
         results: 0,
         runs: 0,
         runs_by_state: RunState::ALL.into_iter().map(|state| (state.as_str().to_owned(), 0)).collect(),
@@ -62,6 +67,7 @@ pub(super) fn summary_of(rows: Vec<CountsRow>, findings: FindingCounts) -> Resul
         let counts = counts_of(&row, &mut summary.runs_by_state)?;
         summary.records += counts.records;
         summary.replaced += counts.replaced;
+        summary.expired += counts.expired;
         summary.results += counts.results;
         summary.runs += counts.runs;
         summary.last_received_ms = summary.last_received_ms.max(counts.last_received_ms);
@@ -85,5 +91,7 @@ fn counts_of(row: &CountsRow, by_state: &mut BTreeMap<String, u64>) -> Result<Pr
         runs,
         last_run_state: row.state.and_then(state_of),
         last_received_ms: row.last_received_ms,
+        expired: shown(row.expired),
+        horizon_ms: row.horizon_ms,
     })
 }

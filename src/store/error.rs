@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId};
+use crate::domain::moment;
 use crate::protocol::fault::{Code, Fault};
 
 /// How the operator knows the database where its name is not at hand.
@@ -25,6 +26,11 @@ pub enum StoreError {
     NoEarlierVersion(ProfileId),
     #[error("profile {0:?} has no key, so its records have no versions; name the dims of an observation in its key")]
     NoKey(ProfileId),
+    #[error(
+        "profile {profile:?} is not whole as of {} any more: its retention has removed records that stood then; ask as \
+         of {} or later", moment::shown(*as_of_ms), moment::shown(*horizon_ms)
+    )]
+    Expired { profile: ProfileId, as_of_ms: i64, horizon_ms: i64 },
     #[error("there is no drone {0:?}; it must register first")]
     UnknownDrone(DroneId),
     #[error("there is no run {0:?}")]
@@ -135,6 +141,7 @@ impl StoreError {
             Self::UnknownProfile(_) => Code::UnknownProfile,
             Self::UnknownVersion { .. } | Self::NoEarlierVersion(_) => Code::NotFound,
             Self::NoKey(_) => Code::InvalidRequest,
+            Self::Expired { .. } => Code::Expired,
             Self::UnknownDrone(_) => Code::UnknownDrone,
             Self::UnknownRun(_) => Code::UnknownRun,
             Self::NotQuarantined { .. } => Code::NotQuarantined,
@@ -208,6 +215,7 @@ impl From<StoreError> for Fault {
             StoreError::UnknownProfile(_) | StoreError::NoKey(_) => fault.at("profile_id"),
             StoreError::RunConflict { .. } => fault.at("run_id"),
             StoreError::BatchConflict { .. } => fault.at("seq"),
+            StoreError::Expired { .. } => fault.at("as_of"),
             _ => fault,
         }
     }

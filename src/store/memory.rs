@@ -23,9 +23,18 @@ pub(super) struct Memory {
     runs: HashMap<i64, SeenByRun>,
     ranges: usize,
     /// The rows of what a profile's batches held, by the digest of their records: a source that did not change sends
-    /// the very same again. Right because rows of records never go; whatever removes some must empty this.
-    contents: HashMap<(i64, Digest), Vec<u8>>,
+    /// the very same again. Right as long as none of the profile's records went, which its number of expired ones tells.
+    contents: HashMap<Content, Vec<u8>>,
     content_bytes: usize,
+}
+
+/// What a batch holds: the same in two batches, the same rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Content {
+    pub(super) profile: i64,
+    /// Records of the profile that retention has removed so far.
+    pub(super) expired: i64,
+    pub(super) digest: Digest,
 }
 
 /// The rows that a run had seen after so many batches.
@@ -48,12 +57,12 @@ impl Memory {
     }
 
     /// The rows of a batch's distinct records, where the very same records were stored before.
-    pub(super) fn rows_of(&self, profile: i64, content: Digest, records: usize) -> Option<Vec<i64>> {
-        let rows = unpack(self.contents.get(&(profile, content))?, records).ok()?;
+    pub(super) fn rows_of(&self, content: &Content, records: usize) -> Option<Vec<i64>> {
+        let rows = unpack(self.contents.get(content)?, records).ok()?;
         (rows.len() == records).then_some(rows)
     }
 
-    pub(super) fn keep_rows(&mut self, profile: i64, content: Digest, rows: &[i64]) {
+    pub(super) fn keep_rows(&mut self, content: Content, rows: &[i64]) {
         let packed = pack(rows);
         if self.contents.len() >= MAX_CONTENTS || self.content_bytes + packed.len() > MAX_CONTENT_BYTES {
             self.contents.clear();
@@ -63,7 +72,7 @@ impl Memory {
             return;
         }
         self.content_bytes += packed.len();
-        if let Some(replaced) = self.contents.insert((profile, content), packed) {
+        if let Some(replaced) = self.contents.insert(content, packed) {
             self.content_bytes -= replaced.len();
         }
     }
@@ -111,7 +120,8 @@ mod tests {
             (0..10).for_each(|row| rows.insert(row * 2, row * 2));
             memory.keep_run(number, 1, rows);
             let scattered: Vec<i64> = (0..200).map(|row| row * 1_000 + number).collect();
-            memory.keep_rows(1, Digest::of(&number.to_be_bytes()), &scattered);
+            let digest = Digest::of(&number.to_be_bytes());
+            memory.keep_rows(Content { profile: 1, expired: 0, digest }, &scattered);
             memory.remember(number, true);
         }
         assert!(memory.runs.len() <= MAX_RUNS && memory.ranges <= MAX_RANGES);

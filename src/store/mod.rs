@@ -25,6 +25,7 @@ mod record_row;
 mod record_set;
 mod rejects;
 mod rekey;
+mod retention;
 mod revising;
 mod revisions;
 mod rows;
@@ -47,11 +48,12 @@ use std::time::Duration;
 pub use backup::{Backup, BackupLog, BackupVitals, Counts, Restored, Shelf};
 pub use error::StoreError;
 pub use lock::FileLock;
+pub use retention::{Removed, RetentionPass};
 pub use settings::{Place, Server, StoreSettings};
 pub use spool::{Job, Pushed, Spool, SpoolSettings, SpoolStats, Spooled};
 pub use tenant::TenantStore;
 pub use types::{NewVersion, SavedDrone};
-pub use vitals::StoreVitals;
+pub use vitals::{RetentionVitals, StoreVitals};
 
 use crate::domain::ids::TenantId;
 use postgres::Postgres;
@@ -116,6 +118,17 @@ impl Store {
     /// Names this database for ever; a new one has another name.
     pub async fn store_id(&self) -> Result<String, StoreError> {
         on_engine!(&self.0, engine => engine.store_id().await)
+    }
+
+    /// Tenants that have ever written.
+    pub async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let names = on_engine!(&self.0, engine => engine.tenant_names().await)?;
+        names.iter().map(|name| rows::stored(TenantId::parse(name))).collect()
+    }
+
+    /// Notes how far retention is, for the vital signs.
+    pub fn note_retention(&self, note: impl FnOnce(&mut RetentionVitals)) {
+        on_engine!(&self.0, engine => engine.counters().note_retention(note));
     }
 
     /// Name and version of the engine, such as `SQLite 3.51.3`.

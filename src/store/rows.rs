@@ -64,6 +64,7 @@ macro_rules! run_view {
             drifted: false,
             changes: Vec::new(),
             quarantine: None,
+            expired: None,
         }
     }};
 }

@@ -4,11 +4,15 @@
 use std::ops::ControlFlow;
 
 use super::error::StoreError;
+use super::retention::{Horizon, RetentionPass, expired_of_run};
 use super::types::{NewVersion, SavedDrone};
 use super::{Engine, held, history, on_engine, rejects};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
-use crate::protocol::aggregator::{Receipt, RecordFilter, RecordRow, RejectsPage, RunFilter, RunView, Summary};
+use crate::domain::retention::Retention;
+use crate::protocol::aggregator::{
+    Receipt, RecordFilter, RecordRow, RejectsPage, RetentionPlan, RetentionView, RunFilter, RunView, Summary, Versions,
+};
 use crate::protocol::batch::Batch;
 use crate::protocol::coordinator::{ReplayOf, ReplayRequest, RunRequest};
 use crate::protocol::paging::{Page, PageRequest};
@@ -168,6 +172,41 @@ impl TenantStore {
         read!(self, finish_replay_requests(requests.to_vec()))
     }
 
+    /// A pass of retention over a profile, which removes nothing until its steps are called for.
+    pub async fn begin_retention(
+        &self,
+        profile: &ProfileId,
+        rule: Retention,
+        now_ms: i64,
+    ) -> Result<RetentionPass, StoreError> {
+        let row: i64 = read!(self, row_of(profile))?;
+        RetentionPass::begin(self.engine.clone(), row, rule, now_ms).await
+    }
+
+    /// What a pass would remove, and what passes have removed so far.
+    pub async fn retention(
+        &self,
+        profile: &ProfileId,
+        rule: Retention,
+        now_ms: i64,
+    ) -> Result<RetentionView, StoreError> {
+        let row: i64 = read!(self, row_of(profile))?;
+        let plan = match rule.keeps_all() {
+            true => RetentionPlan::default(),
+            false => self.begin_retention(profile, rule, now_ms).await?.plan().await?,
+        };
+        let (expired, horizon_ms) = on_engine!(&self.engine, engine => engine.expired_of(row).await)?;
+        Ok(RetentionView { profile_id: profile.clone(), rule, would_remove: plan, expired, horizon_ms })
+    }
+
+    /// Refuses a read of a time at which something stood that retention has removed.
+    async fn is_whole_at(&self, profile: Option<&ProfileId>, as_of_ms: i64) -> Result<(), StoreError> {
+        let found: Option<Horizon> = read!(self, horizon_after(profile, as_of_ms))?;
+        let refuse =
+            |at: Horizon| Err(StoreError::Expired { profile: at.profile, as_of_ms, horizon_ms: at.horizon_ms });
+        found.map_or(Ok(()), refuse)
+    }
+
     /// Stores a batch, once however often it comes. `Ok` means committed.
     pub async fn store_batch(&self, batch: Batch, now_ms: i64) -> Result<Receipt, StoreError> {
         read!(self, store_batch(batch, now_ms))
@@ -177,6 +216,9 @@ impl TenantStore {
     /// page may be short, or empty, and still have a `next`. Records that only replaced runs saw (a later replay of their
     /// answers ended well) are left out, unless `run_id` asks for a run.
     pub async fn records(&self, filter: &RecordFilter, page: &PageRequest) -> Result<Page<RecordRow>, StoreError> {
+        if let Versions::AsOf(time_ms) = filter.versions {
+            self.is_whole_at(filter.profile_id.as_ref(), time_ms).await?;
+        }
         read!(self, records(filter, page))
     }
 
@@ -201,8 +243,14 @@ impl TenantStore {
         read!(self, runs(filter, page))
     }
 
+    /// A run, and how many of the records that it saw were removed since.
     pub async fn run(&self, run_id: &RunId) -> Result<RunView, StoreError> {
-        read!(self, run(run_id))
+        let run: RunView = read!(self, run(run_id))?;
+        let expired: u64 = on_engine!(&self.engine, engine => {
+            let tenant = engine.tenant_to_read(&self.tenant).await?;
+            expired_of_run(engine.as_ref(), tenant, run_id).await?
+        });
+        Ok(RunView { expired: (expired > 0).then_some(expired), ..run })
     }
 
     /// The rows of a run that failed: counts, and a page of those that were kept.
@@ -230,6 +278,9 @@ impl TenantStore {
         as_of_ms: Option<i64>,
         on_record: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
+        if let Some(time_ms) = as_of_ms {
+            self.is_whole_at(Some(profile), time_ms).await?;
+        }
         read!(self, scan_records(profile, as_of_ms, on_record))
     }
 

@@ -35,6 +35,25 @@ pub struct StoreVitals {
     pub wal_bytes: i64,
     /// The last failure, until a transaction succeeds.
     pub last_error: Option<String>,
+    pub retention: RetentionVitals,
+}
+
+/// What retention has done since the store was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RetentionVitals {
+    /// The profile that is at work; absent between passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_on: Option<String>,
+    pub records_removed: u64,
+    pub runs_removed: u64,
+    /// Passes over all profiles that ended.
+    pub passes: u64,
+    /// When the last one ended, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_pass_ms: Option<i64>,
+    /// Why the last one left a profile out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +74,7 @@ pub(super) struct Counters {
     pub(super) checkpoints: AtomicU64,
     pub(super) wal_bytes: AtomicI64,
     last_error: Mutex<Option<String>>,
+    retention: Mutex<RetentionVitals>,
 }
 
 impl Counters {
@@ -98,6 +118,11 @@ impl Counters {
             checkpoints: self.checkpoints.load(Relaxed),
             wal_bytes: self.wal_bytes.load(Relaxed),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            retention: self.retention.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
+    }
+
+    pub(super) fn note_retention(&self, note: impl FnOnce(&mut RetentionVitals)) {
+        note(&mut self.retention.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

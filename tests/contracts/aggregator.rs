@@ -1,11 +1,12 @@
 //! What the aggregator answers.
 
 use chartly::domain::drift::Fate;
-use chartly::domain::ids::{DroneId, RunId, TenantId};
+use chartly::domain::ids::{DroneId, ProfileId, RunId, TenantId};
+use chartly::domain::retention::Retention;
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{
-    Batch, GetHistory, GetRun, GetSummary, ListRecords, ListRejects, ListResults, ListRuns, Receipt, RecordFilter,
-    RecordRow, RunFilter, SettleRun, StoreBatch,
+    Batch, GetHistory, GetRetention, GetRun, GetSummary, ListRecords, ListRejects, ListResults, ListRuns, Receipt,
+    RecordFilter, RecordRow, RetentionPlan, RunFilter, SettleRun, StoreBatch,
 };
 use chartly::protocol::fault::Code;
 use chartly::protocol::paging::{Page, PageRequest};
@@ -286,4 +287,22 @@ pub async fn settle_run(side: &Side, said: &mut Answers) {
     said.refused(aggregator, settle("r3", true), Code::NotQuarantined, &[]).await;
     let summary = said.ask(aggregator, GetSummary { tenant: tenant() }).await.unwrap();
     assert_eq!((summary.records, summary.findings.drifted_runs, summary.findings.waiting_runs), (2, 2, 0));
+}
+
+pub async fn get_retention(side: &Side, said: &mut Answers) {
+    let aggregator = &side.clients.aggregator;
+    let ask =
+        |rule: Option<Retention>| GetRetention { tenant: tenant(), profile_id: ProfileId::parse("p").unwrap(), rule };
+    said.refused(aggregator, ask(None), Code::UnknownProfile, &["profile_id"]).await;
+    three_runs(side, said).await;
+    let kept = said.ask(aggregator, ask(None)).await.unwrap();
+    assert!(kept.rule.keeps_all() && kept.would_remove == RetentionPlan::default(), "nothing goes unasked");
+    let few = Retention { max_records: Some(1), ..Retention::default() };
+    let asked = said.ask(aggregator, ask(Some(few))).await.unwrap();
+    assert_eq!((asked.rule, asked.expired, asked.horizon_ms), (few, 0, None));
+    assert_eq!(
+        said.ask(aggregator, GetSummary { tenant: tenant() }).await.unwrap().records,
+        3,
+        "asking removes nothing"
+    );
 }

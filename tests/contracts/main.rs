@@ -43,7 +43,8 @@ contracts! {
         get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged;
     aggregator:
         store_batch StoreBatch, list_records ListRecords, list_results ListResults, get_history GetHistory,
-        list_runs ListRuns, get_run GetRun, get_summary GetSummary, list_rejects ListRejects, settle_run SettleRun;
+        list_runs ListRuns, get_run GetRun, get_summary GetSummary, list_rejects ListRejects, settle_run SettleRun,
+        get_retention GetRetention;
     reporter:
         run_report RunReportSpec, get_report GetReport, list_reports ListReports;
 }

@@ -10,6 +10,7 @@ use chartly::actors::{
     Aggregator, Clients, Coordinator, Events, Registry, Reporter, aggregator, coordinator, registry, reporter,
 };
 use chartly::clients::{Client, Peer};
+use chartly::domain::retention::Retention;
 use chartly::runtime::{Clock, Policy, Root};
 use chartly::settings::{self, Settings};
 use chartly::store::{Store, StoreSettings};
@@ -78,7 +79,9 @@ fn local_clients(root: &Root, store: &Store, profiles: &Path) -> Clients {
     let (clock, events, store) = (Clock::System, Events::default(), store.clone());
     let folder = Some((profiles.to_owned(), Duration::from_millis(SCAN_MS)));
     let registry = registry::Seed { store: store.clone(), clock: clock.clone(), events: events.clone(), folder };
-    let aggregator = aggregator::Seed { store: store.clone(), clock: clock.clone(), events: events.clone() };
+    let usual_retention = Retention::default();
+    let aggregator =
+        aggregator::Seed { store: store.clone(), clock: clock.clone(), events: events.clone(), usual_retention };
     let coordinator = coordinator::Seed {
         store: store.clone(),
         clock: clock.clone(),

@@ -18,4 +18,5 @@ mod public_data;
 mod registry;
 mod replay;
 mod replay_tool;
+mod retention;
 mod survival;

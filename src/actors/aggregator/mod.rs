@@ -1,19 +1,24 @@
 //! The aggregator: batches in, exactly once; records, results, runs and the summary out. It holds nothing that the
 //! store does not: group commit, counts and idempotency are the store's.
 
+mod retention;
+
 use actix::{Actor, Context, Supervised};
 
 use super::answers;
 use super::events::{Event, Events};
 use crate::domain::drift::Fate;
+use crate::domain::retention::Retention;
 use crate::protocol::aggregator::{
-    GetHistory, GetRun, GetSummary, ListRecords, ListRejects, ListResults, ListRuns, Receipt, RecordRow, RejectsPage,
-    RunView, SettleRun, StoreBatch, Summary,
+    GetHistory, GetRetention, GetRun, GetSummary, ListRecords, ListRejects, ListResults, ListRuns, Receipt, RecordRow,
+    RejectsPage, RetentionView, RunView, SettleRun, StoreBatch, Summary,
 };
 use crate::protocol::fault::Fault;
 use crate::protocol::paging::Page;
 use crate::runtime::Clock;
 use crate::store::Store;
+use retention::rule_of;
+pub use retention::{Pace, Retainer};
 
 /// What the aggregator is rebuilt from.
 #[derive(Debug, Clone)]
@@ -21,6 +26,8 @@ pub struct Seed {
     pub store: Store,
     pub clock: Clock,
     pub events: Events,
+    /// What is let go where a profile says nothing.
+    pub usual_retention: Retention,
 }
 
 #[derive(Debug)]
@@ -90,6 +97,14 @@ impl Aggregator {
         Ok(run)
     }
 
+    async fn get_retention(seed: Seed, message: GetRetention) -> Result<RetentionView, Fault> {
+        let GetRetention { tenant, profile_id, rule } = message;
+        let tenant = seed.store.tenant(&tenant);
+        let profile = tenant.profile(&profile_id, None).await?;
+        let rule = rule.unwrap_or_else(|| rule_of(&profile, &seed.usual_retention));
+        Ok(tenant.retention(&profile_id, rule, seed.clock.now_ms()).await?)
+    }
+
     async fn get_summary(seed: Seed, message: GetSummary) -> Result<Summary, Fault> {
         Ok(seed.store.tenant(&message.tenant).summary().await?)
     }
@@ -132,5 +147,6 @@ answers!(Aggregator {
     GetRun => get_run,
     ListRejects => list_rejects,
     SettleRun => settle_run,
+    GetRetention => get_retention,
     GetSummary => get_summary,
 });

@@ -14,7 +14,8 @@ const OF_MANY: [(&str, &str, &str); 6] = [
     ("drone/", "/replayer", "drone_replayer"),
     ("events/", "", "events"),
 ];
-const FIXED: [&str; 8] = ["registry", "aggregator", "coordinator", "reporter", "http", "metrics", "peers", "backup"];
+const FIXED: [&str; 9] =
+    ["registry", "aggregator", "coordinator", "reporter", "http", "metrics", "peers", "backup", "retention"];
 
 /// The label that a part is counted under. There are as many labels as there are kinds of parts.
 pub(super) fn label_of(name: &str) -> &'static str {

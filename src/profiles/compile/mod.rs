@@ -14,6 +14,7 @@ mod minimal;
 mod notes;
 mod politeness;
 mod record;
+mod retention;
 mod rows;
 mod schedule;
 mod scope;
@@ -33,6 +34,7 @@ use super::path::{Origin, Path, Segment};
 use super::plan::{Found, FoundKind, KeepAnswers, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar, Timing};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
+use crate::domain::retention::Retention;
 use notes::Notes;
 
 /// A profile's head and plan, before it is known to be without problems.
@@ -44,6 +46,7 @@ pub struct Compiled {
     pub document: Document,
     pub test: Option<ProfileTest>,
     pub keep: Option<KeepAnswers>,
+    pub retention: Retention,
 }
 
 /// Compiles a document; adds to `problems`.
@@ -56,8 +59,9 @@ pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled 
     let plan = plan(&document, &mut notes);
     let test = test::test(document.test.as_ref(), &mut notes);
     let keep = keep::answers(document.keep.as_ref(), &mut notes);
+    let retention = retention::retention(&document, &mut notes);
     problems.append(&mut notes.problems);
-    Compiled { id, version, timing, plan, document, test, keep }
+    Compiled { id, version, timing, plan, document, test, keep, retention }
 }
 
 fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {

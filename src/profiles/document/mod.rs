@@ -4,6 +4,7 @@
 pub mod drift;
 pub mod fields;
 pub mod keep;
+pub mod retention;
 pub mod rows;
 pub mod schedule;
 pub mod source;
@@ -20,6 +21,7 @@ use super::scalar::Scalar;
 use drift::DriftDoc;
 use fields::Field;
 use keep::Keep;
+use retention::RetentionDoc;
 use rows::{LookupDoc, Rows};
 use schedule::Schedule;
 use source::Source;
@@ -76,6 +78,8 @@ document! {
         test: At<TestDoc>,
         /// What is done when the source's answers change their shape.
         drift: At<DriftDoc>,
+        /// What the store lets go of records and runs, and when: `{records: P2Y, versions: 5}`. Default: nothing.
+        retention: At<RetentionDoc>,
     }
 }
 

@@ -22,7 +22,8 @@ const TAKE_PROFILES: &str = "
 
 const FIND: &str = "
     SELECT w.place, r.*, o.profile_id AS owner, b.digest, b.inserted AS b_inserted, b.known AS b_known,
-        b.rejected AS b_rejected, b.revised AS b_revised, p.keyed_by, c.seen_ms AS latest_ms, d.id AS drone_row, v.id AS version_row,
+        b.rejected AS b_rejected, b.revised AS b_revised, p.keyed_by, c.seen_ms AS latest_ms,
+        coalesce(c.expired, 0) AS expired, d.id AS drone_row, v.id AS version_row,
         nextval(pg_get_serial_sequence('batches', 'id')) AS next_batch,
         CASE WHEN r.id IS NULL THEN nextval(pg_get_serial_sequence('runs', 'id')) ELSE 0 END AS next_run
     FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
@@ -89,6 +90,7 @@ fn read(row: &PgRow, found: &mut Found) -> Result<(), StoreError> {
     found.drone = row.try_get("drone_row")?;
     found.version = row.try_get("version_row")?;
     found.keyed_by = row.try_get("keyed_by")?;
+    found.expired = row.try_get("expired")?;
     found.latest_ms = row.try_get("latest_ms")?;
     let owner: Option<&str> = row.try_get("owner")?;
     found.owner = owner.map(|owner| stored(ProfileId::parse(owner))).transpose()?;

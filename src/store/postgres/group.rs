@@ -120,7 +120,8 @@ impl Work<'_> {
         let part = |index: &usize| {
             let (posted, found) = (group[*index], &all_found[*index]);
             let observed = posted.observed_by(found.keyed_by.as_deref());
-            Part { posted, observed, profile: found.profile.unwrap_or_default(), batch: found.next_batch }
+            let (batch, expired) = (found.next_batch, found.expired);
+            Part { posted, observed, profile: found.profile.unwrap_or_default(), batch, expired }
         };
         let parts: Vec<Part<'_>> = stored.iter().map(part).collect();
         let all_placed = place(db, &parts, self.memory).await?;

@@ -12,6 +12,7 @@ mod connect;
 mod desk;
 mod drones;
 mod error;
+mod expire;
 mod finding;
 mod group;
 mod held;
@@ -23,6 +24,7 @@ mod records;
 mod replays;
 mod reports;
 mod results;
+mod retention;
 mod revising;
 mod runs;
 mod runs_of_group;
@@ -100,6 +102,10 @@ impl Postgres {
             standings: Standings::default(),
             max_held_bytes: settings.max_held_bytes,
         })
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     pub(super) fn vitals(&self) -> StoreVitals {

@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, query};
 
-use crate::domain::digest::Digest;
 use crate::store::error::StoreError;
-use crate::store::memory::Memory;
+use crate::store::memory::{Content, Memory};
 use crate::store::observed::Observed;
 use crate::store::posted::Posted;
 use crate::store::sightings::PLACE_BITS;
@@ -51,6 +50,14 @@ pub(super) struct Part<'a> {
     pub(super) observed: Cow<'a, Observed>,
     pub(super) profile: i32,
     pub(super) batch: i64,
+    /// Records of the profile that retention has removed.
+    pub(super) expired: i64,
+}
+
+impl Part<'_> {
+    fn content(&self) -> Content {
+        Content { profile: self.profile.into(), expired: self.expired, digest: self.posted.content }
+    }
 }
 
 /// Where a batch's distinct records are, and how many of them it brought.
@@ -76,8 +83,7 @@ pub(super) async fn place(
     let mut placing = Placing::default();
     let mut places = Vec::with_capacity(parts.len());
     for part in parts {
-        let content: (i64, Digest) = (part.profile.into(), part.posted.content);
-        places.push(match memory.rows_of(content.0, content.1, part.posted.distinct.len()) {
+        places.push(match memory.rows_of(&part.content(), part.posted.distinct.len()) {
             Some(rows) => Err(rows),
             None => Ok(placing.take(part)?),
         });
@@ -170,7 +176,7 @@ impl<'a> Placing<'a> {
         let profile = part.profile.into();
         if !rows.is_empty() {
             memory.remember(profile, inserted * 2 < rows.len());
-            memory.keep_rows(profile, part.posted.content, &rows);
+            memory.keep_rows(part.content(), &rows);
         }
         Placed { rows, inserted }
     }

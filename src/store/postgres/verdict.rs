@@ -23,6 +23,8 @@ pub(in crate::store) struct Found {
     pub(super) version: Option<i64>,
     /// The key by which the profile's records are linked.
     pub(super) keyed_by: Option<String>,
+    /// Records of the profile that retention has removed.
+    pub(super) expired: i64,
     /// Start of the profile's latest run, in Unix milliseconds.
     pub(super) latest_ms: Option<i64>,
     pub(super) next_batch: i64,

@@ -20,6 +20,7 @@ use crate::protocol::batch::Batch;
 use crate::store::error::StoreError;
 use crate::store::findings::{self, Of};
 use crate::store::held::store_held;
+use crate::store::memory::Content;
 use crate::store::observed::Observed;
 use crate::store::posted::Posted;
 use crate::store::revising::{Revised, Revising};
@@ -57,11 +58,14 @@ pub(in crate::store) struct Found {
     /// Start of the profile's latest run, in Unix milliseconds.
     latest_ms: Option<i64>,
     keyed_by: Option<String>,
+    /// Records of the profile that retention has removed.
+    expired: i64,
 }
 
 const FIND: &str = "
     SELECT p.id AS of_profile, r.profile AS owner, b.digest, b.inserted AS b_inserted, b.known AS b_known,
-        b.rejected AS b_rejected, b.revised AS b_revised, p.keyed_by, c.seen_ms AS latest_ms, r.*,
+        b.rejected AS b_rejected, b.revised AS b_revised, p.keyed_by, c.seen_ms AS latest_ms,
+        coalesce(c.expired, 0) AS expired, r.*,
         (SELECT id FROM names WHERE tenant_id = p.tenant_id AND name = ?) AS drone_row,
         (SELECT id FROM names WHERE tenant_id = p.tenant_id AND name = ?) AS version_row,
         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0) + 1 AS next_run,
@@ -151,6 +155,7 @@ impl Posted {
             next_record: row.try_get("next_record")?,
             latest_ms: row.try_get("latest_ms")?,
             keyed_by: row.try_get("keyed_by")?,
+            expired: row.try_get("expired")?,
         })
     }
 
@@ -206,13 +211,14 @@ impl Posted {
         if self.distinct.is_empty() {
             return Ok(Placed { rows: Vec::new(), inserted: 0 });
         }
-        if let Some(rows) = bench.memory.rows_of(profile, self.content, self.distinct.len()) {
+        let content = Content { profile, expired: found.expired, digest: self.content };
+        if let Some(rows) = bench.memory.rows_of(&content, self.distinct.len()) {
             return Ok(Placed { rows, inserted: 0 });
         }
         let placing = Placing::new(&self.batch.records, &self.distinct, observed, profile, found.next_batch);
         let placed = placing.place(bench.db, bench.memory.expects_known(profile)).await?;
         bench.memory.remember(profile, placed.inserted * 2 < self.distinct.len());
-        bench.memory.keep_rows(profile, self.content, &placed.rows);
+        bench.memory.keep_rows(content, &placed.rows);
         Ok(placed)
     }
 

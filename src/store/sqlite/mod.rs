@@ -7,6 +7,7 @@ mod checkpoint;
 mod copy;
 mod drones;
 mod error;
+mod expire;
 mod held;
 mod job;
 mod ledger;
@@ -20,6 +21,7 @@ mod records;
 mod replays;
 mod reports;
 mod results;
+mod retention;
 mod revising;
 mod runs;
 mod scan;
@@ -114,6 +116,10 @@ impl Sqlite {
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         self.queue.submit(write.bytes(), |caller| Pending::boxed(write, caller)).await
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     pub(super) fn vitals(&self) -> StoreVitals {

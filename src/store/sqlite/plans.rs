@@ -4,7 +4,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row, SqlSafeStr, SqlStr};
 
-use super::{Sqlite, placing, profiles, records, reports, results, runs, scan};
+use super::{Sqlite, placing, profiles, records, reports, results, retention, runs, scan};
 use crate::store::revising::Revises;
 use crate::store::settings::StoreSettings;
 
@@ -49,6 +49,16 @@ async fn lists_go_by_index_and_sort_nothing() {
         (runs::RUNS_OF_PROFILE, "SEARCH r USING INDEX runs_of_profile (profile=? AND rowid<?)"),
         (reports::PAGE, "SEARCH reports USING INTEGER PRIMARY KEY (rowid<?)"),
         (profiles::PAGE, "SEARCH p USING INDEX sqlite_autoindex_profiles_1 (tenant_id=? AND profile_id>?)"),
+        (retention::RUNS_BEFORE, "SEARCH u USING INDEX runs_of_profile (profile=? AND rowid<?)"),
+        (retention::RUNS_BEFORE, "SEARCH y USING COVERING INDEX replays_by_origin (profile=? AND replay_of=?)"),
+        (retention::BATCHES_OF, "SEARCH b USING INDEX batches_of_run (run=?)"),
+        (retention::WITH_RECORDS, "USING COVERING INDEX records_of_profile (profile=? AND rowid>? AND rowid<?)"),
+        (retention::RECORD_IDS, "SEARCH records USING COVERING INDEX records_of_profile (profile=? AND rowid>?)"),
+        (
+            retention::CROWDED,
+            "SEARCH revisions USING COVERING INDEX sqlite_autoindex_revisions_1 (profile=? AND observation>?)",
+        ),
+        (retention::TURNS_OF, "SEARCH v USING INDEX sqlite_autoindex_revisions_1 (profile=? AND observation=?)"),
         (placing::FIND_KEYS, "SEARCH records USING COVERING INDEX records_key (profile=? AND key=?)"),
     ] {
         let found = plan(&store, statement).await;

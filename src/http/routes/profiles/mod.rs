@@ -5,6 +5,7 @@ mod actions;
 mod preview;
 mod read;
 mod replay;
+mod retention;
 mod text;
 mod write;
 
@@ -32,6 +33,7 @@ area!(
     actions::roll_back_profile,
     replay::replay_profile,
     read::list_versions,
+    retention::show_retention,
     read::list_profiles,
     write::create_profile,
     read::show_profile,
