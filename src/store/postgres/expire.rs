@@ -31,8 +31,8 @@ impl Write for Expire {
 
     async fn run(&self, db: &mut PgConnection) -> Result<Removed, StoreError> {
         db.take_profile(self.profile).await?;
-        let seen_since = self.seen_since(db).await?;
-        let candidates = self.candidates(db, &seen_since).await?;
+        let seen_since = seen_since(db, self).await?;
+        let candidates = candidates(db, self, &seen_since).await?;
         let named: Vec<Vec<u8>> = observations(&candidates).iter().map(|one| one.to_vec()).collect();
         let turns = query(TURNS_OF).bind(self.profile).bind(named).fetch_all(&mut *db).await?;
         let choice = Choice::of(self, &candidates, &read_turns(&turns)?);
@@ -50,26 +50,24 @@ impl Write for Expire {
     }
 }
 
-impl Expire {
-    /// What batches saw that arrived since the survey.
-    async fn seen_since(&self, db: &mut PgConnection) -> Result<IdSet, StoreError> {
-        let mut seen = IdSet::default();
-        for row in query(SEEN_SINCE).bind(self.profile).bind(self.last_batch).fetch_all(db).await? {
-            let read = seen.extend_packed(row.try_get(0)?, MAX_RECORDS);
-            read.map_err(|error| StoreError::Engine(error.to_string()))?;
-        }
-        Ok(seen)
+/// What batches saw that arrived since the survey.
+async fn seen_since(db: &mut PgConnection, expire: &Expire) -> Result<IdSet, StoreError> {
+    let mut seen = IdSet::default();
+    for row in query(SEEN_SINCE).bind(expire.profile).bind(expire.last_batch).fetch_all(db).await? {
+        let read = seen.extend_packed(row.try_get(0)?, MAX_RECORDS);
+        read.map_err(|error| StoreError::Engine(error.to_string()))?;
     }
+    Ok(seen)
+}
 
-    async fn candidates(&self, db: &mut PgConnection, seen: &IdSet) -> Result<Vec<Candidate>, StoreError> {
-        let mut candidates = Vec::new();
-        for row in query(ROWS).bind(self.profile).bind(seen.unseen(&self.ids)).fetch_all(db).await? {
-            let observation: Option<&[u8]> = row.try_get(1)?;
-            let observation = observation.map(sixteen).transpose()?;
-            candidates.push(Candidate { id: row.try_get(0)?, observation, is_replaced: row.try_get(2)? });
-        }
-        Ok(candidates)
+async fn candidates(db: &mut PgConnection, expire: &Expire, seen: &IdSet) -> Result<Vec<Candidate>, StoreError> {
+    let mut candidates = Vec::new();
+    for row in query(ROWS).bind(expire.profile).bind(seen.unseen(&expire.ids)).fetch_all(db).await? {
+        let observation: Option<&[u8]> = row.try_get(1)?;
+        let observation = observation.map(sixteen).transpose()?;
+        candidates.push(Candidate { id: row.try_get(0)?, observation, is_replaced: row.try_get(2)? });
     }
+    Ok(candidates)
 }
 
 /// Removes runs and all that was told of them.

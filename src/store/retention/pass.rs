@@ -4,10 +4,9 @@ use super::survey::{Survey, last_seen, survey};
 use super::{Candidates, Expire, Keeper, Observation, Removed};
 use crate::domain::retention::Retention;
 use crate::protocol::aggregator::RetentionPlan;
-use crate::store::Engine;
 use crate::store::error::StoreError;
 use crate::store::id_set::IdSet;
-use crate::store::sqlite::Sqlite;
+use crate::store::{Engine, on_engine};
 
 /// Observations that are looked at in one step.
 const OBSERVATIONS: i64 = 200;

@@ -44,8 +44,8 @@ impl Write for Expire {
 
     async fn run(&self, bench: &mut Bench<'_>) -> Result<Removed, StoreError> {
         let db = &mut *bench.db;
-        let seen_since = self.seen_since(db).await?;
-        let candidates = self.candidates(db, &seen_since).await?;
+        let seen_since = seen_since(db, self).await?;
+        let candidates = candidates(db, self, &seen_since).await?;
         let turns = turns_of(db, self.profile, &observations(&candidates)).await?;
         let choice = Choice::of(self, &candidates, &turns);
         if choice.is_empty() {
@@ -62,27 +62,25 @@ impl Write for Expire {
     }
 }
 
-impl Expire {
-    /// What batches saw that arrived since the survey.
-    async fn seen_since(&self, db: &mut SqliteConnection) -> Result<IdSet, StoreError> {
-        let mut seen = IdSet::default();
-        for row in sqlx::query(SEEN_SINCE).bind(self.profile).bind(self.last_batch).fetch_all(db).await? {
-            let read = seen.extend_packed(row.try_get(0)?, MAX_RECORDS);
-            read.map_err(|error| StoreError::Engine(error.to_string()))?;
-        }
-        Ok(seen)
+/// What batches saw that arrived since the survey.
+async fn seen_since(db: &mut SqliteConnection, expire: &Expire) -> Result<IdSet, StoreError> {
+    let mut seen = IdSet::default();
+    for row in sqlx::query(SEEN_SINCE).bind(expire.profile).bind(expire.last_batch).fetch_all(db).await? {
+        let read = seen.extend_packed(row.try_get(0)?, MAX_RECORDS);
+        read.map_err(|error| StoreError::Engine(error.to_string()))?;
     }
+    Ok(seen)
+}
 
-    async fn candidates(&self, db: &mut SqliteConnection, seen: &IdSet) -> Result<Vec<Candidate>, StoreError> {
-        let query = sqlx::query(ROWS).bind(json(&seen.unseen(&self.ids))?).bind(self.profile);
-        let mut candidates = Vec::new();
-        for row in query.fetch_all(db).await? {
-            let observation: Option<&[u8]> = row.try_get(1)?;
-            let observation = observation.map(sixteen).transpose()?;
-            candidates.push(Candidate { id: row.try_get(0)?, observation, is_replaced: row.try_get(2)? });
-        }
-        Ok(candidates)
+async fn candidates(db: &mut SqliteConnection, expire: &Expire, seen: &IdSet) -> Result<Vec<Candidate>, StoreError> {
+    let query = sqlx::query(ROWS).bind(json(&seen.unseen(&expire.ids))?).bind(expire.profile);
+    let mut candidates = Vec::new();
+    for row in query.fetch_all(db).await? {
+        let observation: Option<&[u8]> = row.try_get(1)?;
+        let observation = observation.map(sixteen).transpose()?;
+        candidates.push(Candidate { id: row.try_get(0)?, observation, is_replaced: row.try_get(2)? });
     }
+    Ok(candidates)
 }
 
 /// Removes runs and all that was told of them.
