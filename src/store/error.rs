@@ -56,7 +56,9 @@ pub enum StoreError {
     Overloaded { waiting: usize, retry_after_s: u32 },
     #[error("a batch of {bytes} bytes (compressed) does not fit into a spool of {max_bytes}; give the spool more room")]
     TooLarge { bytes: u64, max_bytes: u64 },
-    #[error("the spool holds as much as it may ({max_bytes} bytes), and is set to refuse what is new; nothing was fetched")]
+    #[error(
+        "the spool holds as much as it may ({max_bytes} bytes), and is set to refuse what is new; nothing was fetched"
+    )]
     SpoolFull { max_bytes: u64 },
     #[error("the store is closed")]
     Closed,

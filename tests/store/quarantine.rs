@@ -130,7 +130,7 @@ async fn a_last_batch_that_overtakes_others_leaves_none_of_them_held(engine: Eng
             send(&tenant, &name, seq, &records[at..at + 10], extra).await
         };
         let last = send(&tenant, &name, 4, &[], &judged);
-        let (last, ..) = futures_util::join!(last, late(0, &hold), late(1, &hold), late(2, &hold), late(3, &hold));
+        let (last, ..) = tokio::join!(last, late(0, &hold), late(1, &hold), late(2, &hold), late(3, &hold));
         assert_eq!(last.drift, None);
         assert_eq!(count(&tenant).await as u64, number * 40);
     }

@@ -1,6 +1,6 @@
-//! One profile's fetch actor. It holds the profile packed until it runs. Then it runs the pipeline when told, puts what comes out into the outbox, and remembers, on
-//! disk, what the source said so that the next run can ask whether anything changed. A profile that panics or hangs
-//! takes nobody with it.
+//! One profile's fetch actor. It holds the profile packed; when told, it unpacks it, runs the pipeline, puts what comes
+//! out into the outbox, and remembers, on disk, what the source said so that the next run can ask whether anything
+//! changed. A profile that panics or hangs takes nobody with it.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -73,7 +73,8 @@ async fn deliver_all(seed: &Seed) -> bool {
         };
         let Some(last) = batches.last() else { return !parked };
         after = last.seq;
-        let turn = tokio::time::Instant::now() + Duration::from_secs(1) * count(&batches) / seed.max_batches_per_s.max(1);
+        let turn =
+            tokio::time::Instant::now() + Duration::from_secs(1) * count(&batches) / seed.max_batches_per_s.max(1);
         let outcome = deliver_some(seed, batches).await;
         if let Err(error) = seed.outbox.spool().acknowledged(&outcome.stored).await {
             // They will be sent again and answered as replays.
