@@ -78,7 +78,7 @@ impl<D: Revises> Revising<'_, D> {
     /// `latest_ms` is the start of the profile's latest run, and `goes_on` says that the run of this batch had begun
     /// before it.
     pub(super) async fn settle(self, latest_ms: Option<i64>, goes_on: bool) -> Result<Revised, StoreError> {
-        let is_latest = |latest_ms: i64| self.seen_ms > latest_ms || (self.seen_ms == latest_ms && goes_on);
+        let is_latest = |known_ms: i64| self.seen_ms > known_ms || (self.seen_ms == known_ms && goes_on);
         if latest_ms.is_none_or(is_latest) { self.in_order().await } else { self.late().await }
     }
 

@@ -8,8 +8,8 @@ use super::text::kept;
 use crate::store::error::StoreError;
 use crate::store::sql::{Reads, Value};
 
-pub(in crate::store) fn bound(text: &'static str, values: Vec<Value>) -> Ask {
-    values.into_iter().fold(sqlx::query(text), |query, value| match value {
+pub(in crate::store) fn bound(statement: &'static str, values: Vec<Value>) -> Ask {
+    values.into_iter().fold(sqlx::query(statement), |query, value| match value {
         Value::Number(number) => query.bind(number),
         Value::MaybeNumber(number) => query.bind(number),
         Value::Text(text) => query.bind(kept(&text).into_owned()),

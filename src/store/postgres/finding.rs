@@ -39,14 +39,14 @@ const FIND: &str = "
 /// Everything about every batch of the group, in its order.
 pub(super) async fn find(db: &mut PgConnection, group: &[&Posted]) -> Result<Vec<Found>, StoreError> {
     let profiles = take_profiles(db, group).await?;
-    let posted = || group.iter();
+    let all_posted = || group.iter();
     let ask = query(FIND)
-        .bind(posted().map(|posted| posted.tenant.0).collect::<Vec<_>>())
-        .bind(posted().map(|posted| posted.batch.run_id.as_str()).collect::<Vec<_>>())
-        .bind(posted().map(|posted| &posted.key[..]).collect::<Vec<_>>())
-        .bind(posted().map(|posted| posted.batch.drone_id.as_str()).collect::<Vec<_>>())
-        .bind(posted().map(|posted| version_name(posted)).collect::<Vec<_>>())
-        .bind(posted().map(|posted| posted.batch.profile_id.as_str()).collect::<Vec<_>>());
+        .bind(all_posted().map(|posted| posted.tenant.0).collect::<Vec<_>>())
+        .bind(all_posted().map(|posted| posted.batch.run_id.as_str()).collect::<Vec<_>>())
+        .bind(all_posted().map(|posted| &posted.key[..]).collect::<Vec<_>>())
+        .bind(all_posted().map(|posted| posted.batch.drone_id.as_str()).collect::<Vec<_>>())
+        .bind(all_posted().map(|posted| version_name(posted)).collect::<Vec<_>>())
+        .bind(all_posted().map(|posted| posted.batch.profile_id.as_str()).collect::<Vec<_>>());
     let rows = ask.fetch_all(db).await?;
     let mut all: Vec<Found> = group.iter().map(|_| Found::default()).collect();
     for row in &rows {

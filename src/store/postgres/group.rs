@@ -117,13 +117,13 @@ impl Work<'_> {
         receipts: &mut HashMap<usize, Receipt>,
     ) -> Result<(), StoreError> {
         let (group, all_found) = (self.group, self.found);
-        let part = |index: &usize| {
+        let part_of = |index: &usize| {
             let (posted, found) = (group[*index], &all_found[*index]);
             let observed = posted.observed_by(found.keyed_by.as_deref());
             let (batch, expired) = (found.next_batch, found.expired);
             Part { posted, observed, profile: found.profile.unwrap_or_default(), batch, expired }
         };
-        let parts: Vec<Part<'_>> = stored.iter().map(part).collect();
+        let parts: Vec<Part<'_>> = stored.iter().map(part_of).collect();
         let all_placed = place(db, &parts, self.memory).await?;
         let (mut books, mut told) = (Books::default(), Vec::with_capacity(stored.len()));
         for (&index, (part, Placed { rows, inserted })) in stored.iter().zip(parts.iter().zip(all_placed)) {

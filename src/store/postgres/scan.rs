@@ -98,10 +98,10 @@ impl Postgres {
                 continue;
             }
             records = 0;
-            let batches = std::mem::take(&mut some);
+            let taken = std::mem::take(&mut some);
             let ask = match as_of_ms {
-                None => query(LATEST_OF_BATCHES).bind(profile).bind(batches),
-                Some(time_ms) => query(AS_OF_OF_BATCHES).bind(profile).bind(batches).bind(time_ms),
+                None => query(LATEST_OF_BATCHES).bind(profile).bind(taken),
+                Some(time_ms) => query(AS_OF_OF_BATCHES).bind(profile).bind(taken).bind(time_ms),
             };
             for row in self.desk.all(ask).await? {
                 if !superseded.hides(profile, row.try_get(0)?).await? && on_record(row.try_get(1)?).is_break() {

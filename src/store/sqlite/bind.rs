@@ -8,10 +8,10 @@ use crate::store::error::StoreError;
 use crate::store::sql::{Reads, Value};
 
 pub(in crate::store) fn bound(
-    text: &'static str,
+    statement: &'static str,
     values: Vec<Value>,
 ) -> Result<Query<'static, sqlx::Sqlite, SqliteArguments>, StoreError> {
-    values.into_iter().try_fold(sqlx::query(text), |query, value| {
+    values.into_iter().try_fold(sqlx::query(statement), |query, value| {
         Ok(match value {
             Value::Number(number) => query.bind(number),
             Value::MaybeNumber(number) => query.bind(number),
