@@ -39,7 +39,7 @@ impl Postgres {
     ) -> Result<Receipt, StoreError> {
         let posted = Posted::new(tenant, batch, Arc::clone(&self.keys), now_ms);
         let receipt = match posted.batch.is_held() {
-            true => store_held(self, posted, self.max_held_bytes).await?,
+            true => Box::pin(store_held(self, posted, self.max_held_bytes)).await?,
             false => self.store(posted).await?,
         };
         self.counters.count_batch(&receipt);
