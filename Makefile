@@ -23,6 +23,7 @@ doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
 
 # Ratios from interleaved runs; results belong into docs/performance.md with date and machine.
+bench: export CHARTLY_LOG = warn
 bench:
 	cargo bench --bench ingest_store
 	cargo bench --bench ingest_http

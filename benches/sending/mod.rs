@@ -37,7 +37,7 @@ pub fn put(n: usize, key: &str) -> Vec<u8> {
         "id: bench-{n}\nsource: {{url: \"http://127.0.0.1:9/\"}}\nschedule: {{enabled: false, interval: 1h}}\nrows: {{each: $}}\n\
          dims: {{tract: tract, state: state}}\nmeasures: {{value: value}}\n{key}"
     );
-    post("/api/profiles", "application/yaml", &yaml)
+    ask("PUT", &format!("/api/profiles/bench-{n}"), "application/yaml", &yaml)
 }
 
 /// About 224 bytes of canonical JSON.
@@ -74,7 +74,11 @@ pub fn batch(n: usize, first: usize, part: &[String]) -> Vec<u8> {
 }
 
 pub fn post(path: &str, kind: &str, body: &str) -> Vec<u8> {
-    format!("POST {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    ask("POST", path, kind, body)
+}
+
+fn ask(method: &str, path: &str, kind: &str, body: &str) -> Vec<u8> {
+    format!("{method} {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
         .into_bytes()
 }
 

@@ -50,12 +50,13 @@ impl Process {
 
     pub fn start(program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
-        command.args(args).envs(env.iter().copied());
+        command.args(args);
         // The repository's own profiles must not run in every test.
         let none = std::env::temp_dir().join("chartly-no-profiles");
         std::fs::create_dir_all(&none).expect("the temporary folder takes folders");
         command.env("CHARTLY__NODE__PROFILES_DIR", none);
         command.env("CHARTLY_LOG", std::env::var("CHARTLY_LOG").unwrap_or_else(|_| "info".into()));
+        command.envs(env.iter().copied());
         Self::run(command)
     }
 
