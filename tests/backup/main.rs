@@ -1,6 +1,6 @@
 //! Backups, restores and moves of a store, over real processes.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::unwrap_used, clippy::shadow_unrelated, reason = "a test fails by panicking, and retells its steps")]
 
 #[path = "../support/mod.rs"]
 mod support;

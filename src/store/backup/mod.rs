@@ -54,8 +54,8 @@ impl Backup {
     pub async fn make(store: &Path, to: &Path, overwrite: bool) -> Result<Self, StoreError> {
         refuse_taken(to, overwrite)?;
         let draft = Draft::begin(beside(to, ".draft"))?;
-        sqlite::copy_into(store, draft.path()).await?;
-        let counts = sqlite::check(draft.path()).await?;
+        sqlite::copy::copy_into(store, draft.path()).await?;
+        let counts = sqlite::copy::check(draft.path()).await?;
         draft.sync()?;
         let (bytes, digest) = measure(draft.path()).await?;
         let sum = Draft::begin(beside(to, ".sha256.draft"))?;
@@ -75,7 +75,7 @@ impl Backup {
             let reason = format!("its digest is {digest}, and {} says another", sum_file(file).display());
             return Err(StoreError::BadBackup { path: file.display().to_string(), reason });
         }
-        let counts = sqlite::check(file).await.map_err(|error| match error {
+        let counts = sqlite::copy::check(file).await.map_err(|error| match error {
             StoreError::Damaged { path, reason } | StoreError::Foreign { path, reason } => {
                 StoreError::BadBackup { path, reason }
             }

@@ -41,7 +41,7 @@ impl Restored {
             let reason = "it was read twice, and differed: look at the disk".to_owned();
             return Err(StoreError::BadBackup { path: from.display().to_string(), reason });
         }
-        sqlite::name_anew(draft.path()).await?;
+        sqlite::copy::name_anew(draft.path()).await?;
         let replaced = if is_there { set_aside(store, now_ms).await? } else { None };
         draft.put(store)?;
         Ok(Self { backup, store: store.to_owned(), digest_known, replaced })
@@ -56,7 +56,7 @@ fn log_of(store: &Path) -> PathBuf {
 /// would spoil it. Killed between any two steps, there is either the old database or the new one.
 async fn set_aside(store: &Path, now_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     let kept = beside(store, &format!(".replaced-{now_ms}"));
-    match sqlite::fold(store).await {
+    match sqlite::copy::fold(store).await {
         Ok(()) => {}
         Err(error @ StoreError::Locked { .. }) => return Err(error),
         // What cannot be opened has no use for its log; it is kept beside the file all the same.

@@ -4,7 +4,7 @@
 mod batches;
 mod bind;
 mod checkpoint;
-mod copy;
+pub(super) mod copy;
 mod drones;
 mod error;
 mod expire;
@@ -42,7 +42,6 @@ use sqlx::sqlite::SqlitePool;
 use tokio::time::Instant;
 
 pub(super) use self::bind::bound;
-pub(super) use self::copy::{check, copy_into, fold, name_anew};
 pub(super) use self::error::of_code;
 pub(super) use self::open::{close, inspect};
 
