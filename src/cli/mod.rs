@@ -3,6 +3,7 @@
 mod backup;
 mod config;
 mod demo;
+mod doctor;
 pub mod drone;
 mod health;
 mod postgres_tools;
@@ -50,6 +51,8 @@ enum Verb {
     Backup(backup::Args),
     /// Puts a backup into the place of the store, after it was verified.
     Restore(restore::Args),
+    /// Checks what is stored: the file, ids against contents, counts, rows that belong to nothing.
+    Doctor(doctor::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -61,6 +64,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
         Verb::Backup(args) => backup::run(args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Restore(args) => restore::run(&args),
         Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
         Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),

@@ -51,6 +51,8 @@ pub mod exit {
     pub const STORAGE: u8 = 74;
     /// Supervision gave up; start me again.
     pub const ESCALATED: u8 = 70;
+    /// What is stored has faults.
+    pub const FAULTY: u8 = 65;
     /// The store is on PostgreSQL, whose own tools do this.
     pub const OTHER_TOOL: u8 = 64;
     /// Anything else.

@@ -6,6 +6,7 @@
 
 mod backup;
 mod counts;
+mod doctor;
 mod error;
 mod findings;
 mod held;
@@ -15,6 +16,7 @@ mod keys;
 mod late;
 mod lock;
 mod memory;
+mod migrations;
 mod observed;
 mod pager;
 mod posted;
@@ -46,6 +48,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use backup::{Backup, BackupLog, BackupVitals, Counts, Restored, Shelf};
+pub use doctor::{Check, Diagnosis};
 pub use error::StoreError;
 pub use lock::FileLock;
 pub use retention::{Removed, RetentionPass};

@@ -6,5 +6,6 @@
 mod support;
 
 mod by_hand;
+mod faults;
 mod scheduled;
 mod work;

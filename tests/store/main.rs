@@ -7,6 +7,7 @@
 mod common;
 
 mod contract;
+mod doctor;
 mod engines;
 mod faults;
 mod histories;

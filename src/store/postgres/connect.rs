@@ -14,7 +14,7 @@ use crate::settings::Synchronous;
 use crate::store::error::StoreError;
 use crate::store::settings::{Server, StoreSettings};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// `server_version_num` of the oldest server that will do.
 const OLDEST: i32 = 150_000;

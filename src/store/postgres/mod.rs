@@ -18,6 +18,7 @@ mod group;
 mod held;
 mod ledger;
 mod names;
+pub(super) mod patient;
 mod placing;
 mod profiles;
 mod records;

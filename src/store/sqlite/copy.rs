@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Row};
 use super::open::{self, APPLICATION_ID, MIGRATIONS, inspect, shared_options};
 use crate::store::backup::Counts;
 use crate::store::error::StoreError;
+use crate::store::migrations::judge;
 
 const CACHE_KIB: u32 = 4 << 10;
 /// Faults of a damaged file that are told; one is enough to refuse it.
@@ -64,19 +65,10 @@ async fn check_all(db: &mut SqliteConnection) -> Result<Counts, StoreError> {
 
 /// An earlier layout is good, since a start brings it to the newest.
 async fn check_migrations(db: &mut SqliteConnection) -> Result<(), StoreError> {
-    let text = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version DESC";
-    for row in sqlx::query(text).fetch_all(&mut *db).await? {
-        let (found, checksum): (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-        match MIGRATIONS.iter().find(|known| known.version == found) {
-            None => return Err(StoreError::Newer { path: String::new(), found }),
-            Some(known) if *known.checksum != *checksum => {
-                let reason = format!("migration {found} is not the one this release knows");
-                return Err(StoreError::Foreign { path: String::new(), reason });
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
+    let text = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
+    let rows = sqlx::query(text).fetch_all(db).await?;
+    let found = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    judge(&MIGRATIONS, &found.collect::<Result<Vec<_>, sqlx::Error>>()?).map(drop)
 }
 
 /// Gives a copy a name of its own. Drones then forget what they know of their sources' last answers: the store that

@@ -13,6 +13,7 @@ mod job;
 mod ledger;
 mod names;
 mod open;
+pub(super) mod patient;
 mod placing;
 #[cfg(test)]
 mod plans;

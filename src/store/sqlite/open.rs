@@ -179,6 +179,15 @@ async fn probe(db: &mut SqliteConnection) -> Result<(), StoreError> {
         sqlx::query("PRAGMA application_id = 1128811609").execute(&mut *db).await?;
         return Ok(());
     }
+    is_ours(application)
+}
+
+/// Refuses a database of another program, whose mark may stand in the log alone.
+pub(super) async fn identify(db: &mut SqliteConnection) -> Result<(), StoreError> {
+    is_ours(sqlx::query("PRAGMA application_id").fetch_one(db).await?.try_get(0)?)
+}
+
+fn is_ours(application: i32) -> Result<(), StoreError> {
     if application != APPLICATION_ID {
         let reason = format!("its application id is {application:#x}");
         return Err(StoreError::Foreign { path: String::new(), reason });
