@@ -250,7 +250,7 @@ impl Life {
             let listed: BTreeSet<Pair> = self.listed(Versions::AsOf(at_ms)).await.into_iter().collect();
             let mut stood = BTreeMap::new();
             for run in self.model.runs.iter().filter(|run| run.at_ms <= at_ms) {
-                run.sent.iter().for_each(|(state, value)| drop(stood.insert(*state, (run.at_ms, *value))));
+                stood.extend(run.sent.iter().map(|(state, value)| (*state, (run.at_ms, *value))));
             }
             for (state, (seen_ms, value)) in stood {
                 let is_there = listed.contains(&(state, value));
