@@ -126,7 +126,7 @@ impl Write for RemoveRuns {
         }
         query(FORGET_SETS).bind(sets).execute(&mut *db).await?;
         let count = query(COUNT_RUNS).bind(self.profile).bind(results);
-        by_state(&states).into_iter().fold(count, |ask, number| ask.bind(number)).execute(db).await?;
+        by_state(&states).into_iter().fold(count, |counted, number| counted.bind(number)).execute(db).await?;
         Ok(Removed { records: 0, runs: runs.len() as u64 })
     }
 }
