@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Process, get, post, put_profile, records, until};
+use crate::support::{KEY, Process, get, post, put_profile, records, send, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -23,7 +23,7 @@ fn serve(folder: &std::path::Path) -> Process {
     let env = [
         ("REGISTRY_API_KEY", KEY),
         ("CHARTLY__RETENTION__EVERY_MS", "100"),
-        ("CHARTLY__RETENTION__STEP_ROWS", "7"),
+        ("CHARTLY__RETENTION__STEP_ROWS", "50"),
         ("CHARTLY__RETENTION__STEP_PAUSE_MS", "1"),
     ];
     Process::chartly(&args, &env)
@@ -56,7 +56,9 @@ async fn what_a_profile_lets_go_goes_and_is_told() {
     let told = put_profile(url, &yaml("retention: {max_records: 3, versions: 2}")).await;
     assert_eq!(told.status, 422, "{}", told.text());
     assert!(told.text().contains("no key"));
-    assert_eq!(put_profile(url, &yaml("retention: {max_records: 3}")).await.status, 200);
+    let headers = [("content-type", "application/yaml"), ("x-api-key", KEY)];
+    let new = send("PUT", &format!("{url}/api/profiles/kept"), &headers, yaml("retention: {max_records: 3}")).await;
+    assert_eq!(new.status, 200, "{}", new.text());
     let left = until("three are left", SOON, async || {
         let left = records(url, "kept").await;
         (left.len() == 3).then_some(left)
