@@ -1,11 +1,12 @@
 //! One drone against one source: what it asks, how often, and what becomes of the answers.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::source::{Asked, Reply, Source};
-use crate::support::{Process, get, post, put_profile, records, until};
+use crate::support::{KEY, Process, get, post, put_profile, records, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -215,4 +216,27 @@ async fn a_pause_during_a_run_starts_no_second_one_beside_it() {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(source.count(), 1, "the first run is still on");
     ended_runs(&node.url, "slow", 1).await;
+}
+
+#[actix_web::test]
+async fn a_drone_that_is_told_to_go_slower_takes_on_all_its_profiles() {
+    let source = Source::start(|_, _| Reply::json(rows(1)));
+    let folder = tempfile::tempdir().unwrap();
+    let (profiles, data) = (folder.path().join("profiles"), folder.path().join("node"));
+    std::fs::create_dir(&profiles).unwrap();
+    for number in 0..60 {
+        let text = profile(&format!("p{number}"), &format!("{}/{number}", source.url()), "max_pages: 1");
+        std::fs::write(profiles.join(format!("{number}.yaml")), text).unwrap();
+    }
+    let rate =
+        [("REGISTRY_API_KEY", KEY), ("CHARTLY__HTTP__RATE_PER_SECOND", "20"), ("CHARTLY__HTTP__RATE_BURST", "20")];
+    let (profiles, data) = (profiles.to_str().unwrap(), data.to_str().unwrap());
+    let args = ["serve", "--port", "0", "--drones", "0", "--data-dir", data, "--profiles-dir", profiles];
+    let node = Process::chartly(&args, &rate);
+    let _drone = start_drone(&node.url, folder.path());
+    until("all have run", Duration::from_secs(40), async || {
+        let asked: HashSet<String> = source.asked().into_iter().map(|asked| asked.target).collect();
+        (asked.len() == 60).then_some(())
+    })
+    .await;
 }

@@ -25,6 +25,8 @@ const WORK_WAIT: Duration = Duration::from_secs(20);
 const FIRST_BEAT: Duration = Duration::from_secs(5);
 const MIN_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// How often a drone that is told to go slower waits for one profile.
+const MAX_WAITS: u32 = 20;
 
 /// What the session is rebuilt from.
 #[derive(Debug, Clone)]
@@ -186,7 +188,7 @@ async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {
 
 /// Gets one version, with its text. One that this program cannot read hides only itself.
 async fn fetch_profile(seed: &Seed, assignment: &Assignment) -> Result<(Option<Packed>, Option<String>), Fault> {
-    let text = seed.control_plane.profile(&assignment.profile_id, &assignment.digest).await?;
+    let text = text_of(seed, assignment).await?;
     match Packed::new(&text) {
         Ok(profile) => Ok((Some(profile), Some(text))),
         Err(problems) => {
@@ -212,6 +214,21 @@ async fn recall(seed: &Seed) {
     tracing::info!(profiles = profiles.len(), "goes on with the work of before");
     if let Err(error) = seed.scheduler.ask(Apply { profiles, run_now: Vec::new() }).await {
         tracing::warn!(%error, "the work of before is not taken up");
+    }
+}
+
+/// A drone that takes on thousands at once is told to go slower. It does, and goes on from where it is.
+async fn text_of(seed: &Seed, assignment: &Assignment) -> Result<String, Fault> {
+    let mut waits = 0;
+    loop {
+        match seed.control_plane.profile(&assignment.profile_id, &assignment.digest).await {
+            Err(fault) if fault.code == Code::TooManyRequests && waits < MAX_WAITS => {
+                waits += 1;
+                let pause = Duration::from_secs(u64::from(fault.retry_after_s.unwrap_or(1).max(1)));
+                tokio::time::sleep(pause.min(MAX_PAUSE)).await;
+            }
+            done => return done,
+        }
     }
 }
 
