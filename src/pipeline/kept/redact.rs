@@ -60,7 +60,10 @@ impl Redactor {
             (Some(false), _) => Ok(Cow::Borrowed(body)),
             (Some(true), Packing::Gzip) => {
                 let mut whole = Vec::new();
-                MultiGzDecoder::new(body).take(packed::MAX_UNPACKED_BYTES).read_to_end(&mut whole)?;
+                MultiGzDecoder::new(body).take(packed::MAX_UNPACKED_BYTES + 1).read_to_end(&mut whole)?;
+                if whole.len() as u64 > packed::MAX_UNPACKED_BYTES {
+                    return Err(KeepError::Packed);
+                }
                 let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
                 encoder.write_all(&self.plain(&whole)?)?;
                 Ok(Cow::Owned(encoder.finish()?))
