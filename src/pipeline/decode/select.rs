@@ -32,7 +32,7 @@ pub fn first_text(text: &str, selector: &Selector) -> Result<Option<String>, Pag
     let document: Value = tree(text)?;
     Ok(match selector.select(&document).first() {
         None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::String(found)) => Some(found.clone()),
         Some(other) => Some(other.to_string()),
     })
 }

@@ -100,7 +100,7 @@ fn batch(source: &mut [Member]) {
 }
 
 /// Defaults of `rows`.
-pub fn rows(rows: &mut Vec<Member>) {
+pub fn rows(rows: &mut [Member]) {
     if let Some(cube) = rows.iter_mut().find(|member| member.key == "cube")
         && let Value::Text(_) = cube.node.value
     {
