@@ -214,7 +214,10 @@ pub async fn map_rows(page: &Page<'_>, outbox: &mut Outbox, records_left: u64) -
         Some(error) => return Err(error),
         None => {}
     }
-    let facts = facts(mapping, &cells, rows.outer_rows(), count);
+    let mut facts = facts(mapping, &cells, rows.outer_rows(), count);
+    if let (Some(selector), Document::Json(whole)) = (&mapping.next_selected, page.document) {
+        facts.next = decode::selected_text(whole, selector)?;
+    }
     let told = judge::told(&mapping.policy, &cells);
     Ok(PageResult { facts, rows: count, cursor: largest, tally, limited, told })
 }
@@ -286,7 +289,7 @@ fn facts(mapping: &Mapping, cells: &[Cell<'_>], outer: u64, rows: u64) -> PageFa
     let text = |slot: Option<Slot>| slot.and_then(|slot| cells[usize::from(slot)].text()).map(|text| text.into_owned());
     let number = |slot: Option<Slot>| text(slot).and_then(|text| text.trim().parse().ok());
     let stop = &mapping.stop;
-    let at_end = matches!(&stop.until, Until::Condition(condition) if holds(condition, cells));
+    let at_end = stop.until.iter().any(|until| matches!(until, Until::Condition(condition) if holds(condition, cells)));
     PageFacts {
         rows: outer,
         most: outer.max(rows),

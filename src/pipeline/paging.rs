@@ -85,7 +85,7 @@ impl<'p> Pager<'p> {
     }
 
     /// Goes on behind a page. `None`: it was the last.
-    pub fn advance(&mut self, facts: &PageFacts, until: &Until) -> Option<NextPage> {
+    pub fn advance(&mut self, facts: &PageFacts, until: &[Until]) -> Option<NextPage> {
         let paging = self.paging?;
         self.rows = self.rows.saturating_add(facts.rows);
         if self.is_last(facts, until, &paging.kind) {
@@ -124,7 +124,7 @@ impl<'p> Pager<'p> {
         }
     }
 
-    fn is_last(&self, facts: &PageFacts, until: &Until, kind: &PagingKind) -> bool {
+    fn is_last(&self, facts: &PageFacts, until: &[Until], kind: &PagingKind) -> bool {
         let counted = matches!(kind, PagingKind::Page { .. } | PagingKind::Offset { .. });
         let short = self.size().is_some_and(|size| facts.most.max(facts.rows) < size);
         if facts.has_total && (facts.rows == 0 || facts.total.is_some_and(|total| self.rows >= total)) {
@@ -134,13 +134,14 @@ impl<'p> Pager<'p> {
             return true;
         }
         let tested = facts.has_total || facts.has_last_page;
-        match until {
+        if until.is_empty() {
+            return counted && !tested && (short || facts.rows == 0);
+        }
+        until.iter().any(|end| match end {
             Until::Condition(_) => facts.at_end,
             Until::Short => short,
             Until::Empty => facts.rows == 0,
-            Until::NoNext if counted && !tested => short || facts.rows == 0,
-            Until::NoNext => false,
-        }
+        })
     }
 }
 
@@ -202,8 +203,8 @@ mod tests {
         let paging = Paging { kind, size: Some((Some("n".into()), 3)) };
         let mut pager = Pager::new(Some(&paging));
         assert_eq!(params(Some(NextPage::Params(pager.first()))), "n=3&page=1");
-        assert_eq!(params(pager.advance(&rows(3), &Until::NoNext)), "n=3&page=2");
-        assert_eq!(params(pager.advance(&rows(2), &Until::NoNext)), "end");
+        assert_eq!(params(pager.advance(&rows(3), &[])), "n=3&page=2");
+        assert_eq!(params(pager.advance(&rows(2), &[])), "end");
     }
 
     #[test]
@@ -212,9 +213,9 @@ mod tests {
         let paging = Paging { kind, size: None };
         let mut pager = Pager::new(Some(&paging));
         let facts = |rows| PageFacts { rows, total: Some(5), has_total: true, ..PageFacts::default() };
-        assert_eq!(params(pager.advance(&facts(2), &Until::NoNext)), "skip=2");
-        assert_eq!(params(pager.advance(&facts(1), &Until::NoNext)), "skip=3");
-        assert_eq!(params(pager.advance(&facts(2), &Until::NoNext)), "end");
+        assert_eq!(params(pager.advance(&facts(2), &[])), "skip=2");
+        assert_eq!(params(pager.advance(&facts(1), &[])), "skip=3");
+        assert_eq!(params(pager.advance(&facts(2), &[])), "end");
     }
 
     #[test]
@@ -223,8 +224,19 @@ mod tests {
         let paging = Paging { kind, size: None };
         let mut pager = Pager::new(Some(&paging));
         let facts = PageFacts { rows: 9, last_page: Some(1), has_last_page: true, ..PageFacts::default() };
-        assert_eq!(params(pager.advance(&facts, &Until::NoNext)), "p=1");
-        assert_eq!(params(pager.advance(&facts, &Until::NoNext)), "end");
+        assert_eq!(params(pager.advance(&facts, &[])), "p=1");
+        assert_eq!(params(pager.advance(&facts, &[])), "end");
+    }
+
+    #[test]
+    fn any_of_several_ends_is_the_end() {
+        let paging = Paging { kind: PagingKind::Page { param: "p".into(), first: 1 }, size: Some((None, 3)) };
+        let mut pager = Pager::new(Some(&paging));
+        let ends = [Until::Empty, Until::Short];
+        assert_eq!(params(pager.advance(&rows(3), &ends)), "p=2");
+        assert_eq!(params(pager.advance(&rows(2), &ends)), "end");
+        assert_eq!(params(pager.advance(&rows(2), &ends[..1])), "p=3");
+        assert_eq!(params(pager.advance(&rows(0), &ends[..1])), "end");
     }
 
     #[test]
@@ -232,10 +244,10 @@ mod tests {
         let paging = Paging { kind: PagingKind::Next, size: None };
         let mut pager = Pager::new(Some(&paging));
         let facts = |rows, next: &str| PageFacts { rows, next: Some(next.into()), ..PageFacts::default() };
-        assert_eq!(pager.advance(&facts(2, "/x?p=2"), &Until::Empty), Some(NextPage::Link("/x?p=2".into())));
-        assert_eq!(pager.advance(&facts(2, "&p=3"), &Until::NoNext), Some(NextPage::Fragment("&p=3".into())));
-        assert_eq!(pager.advance(&facts(0, "/x?p=9"), &Until::Empty), None);
-        assert_eq!(pager.advance(&rows(2), &Until::NoNext), None);
+        assert_eq!(pager.advance(&facts(2, "/x?p=2"), &[Until::Empty]), Some(NextPage::Link("/x?p=2".into())));
+        assert_eq!(pager.advance(&facts(2, "&p=3"), &[]), Some(NextPage::Fragment("&p=3".into())));
+        assert_eq!(pager.advance(&facts(0, "/x?p=9"), &[Until::Empty]), None);
+        assert_eq!(pager.advance(&rows(2), &[]), None);
     }
 
     #[test]
@@ -244,12 +256,12 @@ mod tests {
         let mut pager = Pager::new(Some(&paging));
         let facts = |next: &str| PageFacts { rows: 2, next: Some(next.into()), ..PageFacts::default() };
         assert_eq!(
-            params(pager.advance(&facts(r#"{"after_id":7,"after":"a b","x":null}"#), &Until::NoNext)),
+            params(pager.advance(&facts(r#"{"after_id":7,"after":"a b","x":null}"#), &[])),
             "n=2&after=a b&after_id=7"
         );
-        assert_eq!(params(pager.advance(&facts("{}"), &Until::NoNext)), "end");
-        assert_eq!(pager.advance(&facts("7"), &Until::NoNext), Some(NextPage::Wrong("7".into())));
-        assert_eq!(params(pager.advance(&rows(2), &Until::NoNext)), "end");
+        assert_eq!(params(pager.advance(&facts("{}"), &[])), "end");
+        assert_eq!(pager.advance(&facts("7"), &[]), Some(NextPage::Wrong("7".into())));
+        assert_eq!(params(pager.advance(&rows(2), &[])), "end");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A profile with everything said: the short forms written out, the defaults filled in. What people read to know
 //! what a profile means, and what two profiles are compared by.
 
+mod defaults;
+
 use super::node::{Member, Node, Place, Value};
 use super::plan::{CatchUp, Limits, Rhythm, Timing};
 use super::problem::Problems;
@@ -16,8 +18,16 @@ pub fn explain(text: &str) -> Result<String, Problems> {
              # arrays, or the one array of objects. Write rows to fix it.\n",
         );
     }
+    out.push_str(USUAL_ANSWERS);
     Ok(out)
 }
+
+/// What no rule can say.
+const USUAL_ANSWERS: &str = "\
+# answers: where no rule of source.answers matches, 2xx counts; 401 asks for a fresh sign-in where there is one, once;
+# 408, 425, 429 and 5xx are asked again after Retry-After or a growing pause; all else, a page in place of data and an
+# answer without a body fail.
+";
 
 /// The tree of a profile that is without problems, with everything said.
 pub fn long_form(text: &str, profile: &Profile) -> Node {
@@ -45,9 +55,12 @@ pub fn long_form(text: &str, profile: &Profile) -> Node {
     timing(schedule, profile.timing());
     limits(inside(&mut out, "limits"), profile.limits());
     let source = inside(&mut out, "source");
-    for (key, usual) in [("type", "http_rest"), ("method", "GET"), ("format", "json")] {
-        with_default(source, key, text_node(usual));
+    defaults::source(source);
+    let has_cursor = map_of(source, "cursor").is_some();
+    if let Some(rows) = map_of(&mut out, "rows") {
+        defaults::rows(rows);
     }
+    defaults::top(&mut out, has_cursor);
     node(Value::Map(in_order(out)))
 }
 
@@ -91,9 +104,17 @@ fn seconds(duration: std::time::Duration) -> Node {
 }
 
 fn with_default(members: &mut Vec<Member>, key: &str, usual: Node) {
-    if !members.iter().any(|member| member.key == key) {
-        members.push(member(key, usual));
+    match members.iter_mut().find(|member| member.key == key) {
+        Some(unsaid) if unsaid.node.value == Value::Null => unsaid.node = usual,
+        Some(_) => {}
+        None => members.push(member(key, usual)),
     }
+}
+
+/// The members of a map, where there is one.
+fn map_of<'m>(members: &'m mut [Member], key: &str) -> Option<&'m mut Vec<Member>> {
+    let member = members.iter_mut().find(|member| member.key == key)?;
+    if let Value::Map(inner) = &mut member.node.value { Some(inner) } else { None }
 }
 
 /// The members of a map below the root, which is made where it is absent.
@@ -167,6 +188,7 @@ fn field(half: &str, name: &str, said: &Node) -> Node {
         Value::Map(parts) => parts.clone(),
         _ => vec![member("from", said.clone())],
     };
+    defaults::field(&mut parts);
     if half == "measures" {
         with_default(&mut parts, "as", text_node("number"));
         return node(Value::Map(parts));
@@ -194,7 +216,10 @@ fn fill(members: &mut Vec<Member>, usual: &Node) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::profiles::plan::{Found, FoundKind, MappingPlan, Plan};
 
     const MINIMAL: &str = r#"
 id: census-population
@@ -226,6 +251,102 @@ mapping:
             (load(MINIMAL).unwrap(), load(&long).unwrap_or_else(|problems| panic!("{long}{problems}")));
         assert_eq!((short.fields(), short.limits(), short.timing()), (again.fields(), again.limits(), again.timing()));
         // Said in full already: nothing changes any more.
+        assert_eq!(explain(&long).unwrap(), long);
+    }
+
+    /// The plan as a text, without places in the profile's text.
+    fn plan(text: &str, file: &str) -> String {
+        let profile = load(text).unwrap_or_else(|problems| panic!("{file}: {problems}\n{text}"));
+        let found = Found { kind: FoundKind::Each, under: Vec::new(), outside: Vec::new() };
+        let Plan { mapping, .. } = profile.plan();
+        let mapping = match mapping {
+            MappingPlan::Ready(mapping) => format!("{mapping:#?}"),
+            MappingPlan::ByShape(_) => format!("by shape {:#?}", profile.mapping_for(&found)),
+        };
+        let plan = profile.plan();
+        let rest = (&plan.request, &plan.params, &plan.sets, &plan.first, &plan.batch, &plan.window);
+        let more = (&plan.paging, &plan.answers, &plan.politeness, &plan.decoding, &plan.cursor);
+        let last =
+            (&plan.duplicates, &plan.limits, &plan.drift, profile.keep_answers(), profile.key(), profile.fields());
+        let head = (profile.enabled(), profile.interval(), profile.jitter(), profile.name(), profile.version());
+        format!("{rest:#?}{more:#?}{last:#?}{head:#?}{mapping}")
+    }
+
+    /// All profiles of the repository: its own, the examples and the recipes.
+    fn corpus() -> Vec<(String, String)> {
+        let mut texts = Vec::new();
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles")];
+        folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/profiles"));
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let file = path.display().to_string();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if file.ends_with(".yaml") {
+                    texts.push((file, std::fs::read_to_string(path).unwrap()));
+                } else if file.contains("recipes") {
+                    let text = std::fs::read_to_string(path).unwrap();
+                    let yaml = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+                    texts.push((file, yaml.unwrap().to_owned()));
+                }
+            }
+        }
+        texts
+    }
+
+    #[test]
+    fn every_profile_told_in_full_compiles_to_the_same_plan() {
+        let corpus = corpus();
+        assert!(corpus.len() > 60, "{}", corpus.len());
+        for (file, text) in &corpus {
+            let long = explain(text).unwrap();
+            assert_eq!(plan(text, file), plan(&long, file), "{file}\n{long}");
+            assert_eq!(explain(&long).unwrap(), long, "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_unsaid_is_told() {
+        let text = "id: t
+source:
+  url: https://h/{a}
+  query: {y: '{window.start:%Y}'}
+  body: {json: {}}
+  format: csv
+  window: {from: 2024, step: P1Y}
+  cursor: {field: at, param: since}
+  paging: {kind: offset, param: o, size: 5}
+  for_each: {a: [1, 2]}
+  batch: 2
+  auth: {oauth2: {token_url: 'https://h/t', client_id: A, client_secret: B}}
+rows: {unpivot: {columns: [x, y]}}
+dims: {time.at: at}
+key: [time.at]
+measures: {v: value}
+keep: {answers: true}
+drift:
+";
+        let long = explain(text).unwrap();
+        for part in [
+            "method: POST",
+            "csv: {delimiter: \",\", quote: \"\\\"\", header: first, skip_lines: 0, after_header: 0}",
+            "inclusive: start, overlap: PT0S",
+            "format: iso, send: iso, lookback: PT0S",
+            "first: 0, step: size",
+            "batch: {size: 2, separator: \",\", repeat: false}",
+            "auth_style: basic",
+            "in: bearer",
+            "optional: false",
+            "key: key, value: value",
+            "on_duplicate: last",
+            "drift: {then: keep, fewer_rows: 0, new_fields: note}",
+            "keep: {answers: {max_bytes: 50000000, max_age: 720h}}",
+            "# answers: where no rule",
+        ] {
+            assert!(long.contains(part), "{part} in\n{long}");
+        }
+        assert_eq!(plan(text, "t"), plan(&long, "t"), "{long}");
         assert_eq!(explain(&long).unwrap(), long);
     }
 }

@@ -257,3 +257,26 @@ fn sign_ins_that_cannot_work_are_told() {
     let astray = "id: t\nsource: {url: 'https://x.org/', query: {k: '{secret.A}'}}\nmeasures: {v: v}\n";
     assert!(problems(astray)[0].contains("a secret goes where auth says"), "{:?}", problems(astray));
 }
+
+#[test]
+fn requests_that_would_all_be_the_same_are_told() {
+    let told = |source: &str| {
+        let text = format!("id: t\nsource: {{url: 'https://h/', {source}}}\nrows: {{each: $}}\nmeasures: {{v: v}}\n");
+        load(&text).err().map(|_| problems(&text).join("\n")).unwrap_or_default()
+    };
+    for (source, words) in [
+        ("window: {from: 2020, step: P1Y}", "each window would ask the same"),
+        ("for_each: {a: [1, 2]}", "each set would ask the same; put {a} where the source takes it"),
+        ("for_each: {a: [1, 2]}, query: {b: '{now}'}", "each set would ask the same"),
+        ("window: {from: 2020, step: P1Y}, query: {y: '{window.end:%Y}'}", ""),
+        ("for_each: [{a: 1}]", ""),
+        ("for_each: {a: [1, 2]}, body: {json: {x: ['{a}']}}", ""),
+        (
+            "for_each: {a: [1, 2]}, first: {url: 'https://h/{param.a}', rows: {each: $}, values: {i: i}}, query: {i: '{i}'}",
+            "",
+        ),
+    ] {
+        let told = told(source);
+        assert!(told.contains(words) && told.is_empty() == words.is_empty(), "{source}: {told}");
+    }
+}

@@ -19,7 +19,8 @@ use std::borrow::Cow;
 pub use grid::{Grid, GridRows};
 pub use lookup::Tables;
 pub use room::Room;
-pub use unpack::{unpack, zip_entries};
+pub use select::first_text as selected_text;
+pub use unpack::{unpack, zip_entries, zip_reader};
 
 use super::page::{PageError, text};
 use crate::profiles::plan::{Format, Mapping, Prepare};

@@ -77,6 +77,7 @@ struct Component {
 struct Member {
     id: Option<String>,
     name: Option<Name>,
+    names: Option<Name>,
     value: Option<serde_json::Value>,
 }
 
@@ -96,7 +97,7 @@ impl Member {
             (None, Some(other)) => other.to_string(),
             (None, None) => String::new(),
         };
-        let label = match &self.name {
+        let label = match self.name.as_ref().or(self.names.as_ref()) {
             Some(Name::Plain(name)) => Some(name.as_str()),
             Some(Name::Languages(names)) => names.get("en").or(names.values().next()).map(String::as_str),
             None => None,

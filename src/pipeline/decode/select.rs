@@ -27,6 +27,16 @@ pub fn place(text: &str, selector: &Selector) -> Result<String, PageError> {
     }
 }
 
+/// The first value that a path selects, as a text.
+pub fn first_text(text: &str, selector: &Selector) -> Result<Option<String>, PageError> {
+    let document: Value = tree(text)?;
+    Ok(match selector.select(&document).first() {
+        None | Some(Value::Null) => None,
+        Some(Value::String(found)) => Some(found.clone()),
+        Some(other) => Some(other.to_string()),
+    })
+}
+
 /// What a path selects, as an array.
 pub fn list(text: &str, selector: &Selector, room: Room) -> Result<String, PageError> {
     let document: Value = tree(text)?;

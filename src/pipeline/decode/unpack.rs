@@ -41,7 +41,7 @@ const LOCAL: &[u8] = b"PK\x03\x04";
 fn zip_member(body: &[u8], wanted: &str, max_bytes: u64) -> Result<Vec<u8>, PageError> {
     let entries = zip_entries(body)?;
     if let Some((_, at)) = entries.iter().find(|(name, _)| fits(wanted, name)) {
-        return member(body, *at, max_bytes).ok_or_else(|| PageError::Broken("the zip file is broken".into()))?;
+        return bounded(zip_reader(body, *at)?, max_bytes, "zip");
     }
     let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
     let listed: String = names.join(", ").chars().take(300).collect();
@@ -72,19 +72,26 @@ pub fn zip_entries(body: &[u8]) -> Result<Vec<(String, usize)>, PageError> {
     Ok(entries)
 }
 
-fn member(body: &[u8], entry: usize, max_bytes: u64) -> Option<Result<Vec<u8>, PageError>> {
+/// The unpacked file of an entry.
+pub fn zip_reader(body: &[u8], entry: usize) -> Result<Box<dyn Read + '_>, PageError> {
+    let broken = || PageError::Broken("the zip file is broken".into());
+    let (method, packed) = packed_member(body, entry).ok_or_else(broken)?;
+    match method {
+        0 => Ok(Box::new(packed)),
+        8 => Ok(Box::new(DeflateDecoder::new(packed))),
+        other => Err(PageError::Failed(format!("the zip file is packed by method {other}, which is not read"))),
+    }
+}
+
+/// The method of an entry, and its packed bytes.
+fn packed_member(body: &[u8], entry: usize) -> Option<(usize, &[u8])> {
     let (method, size) = (number(body, entry + 10, 2)?, number(body, entry + 20, 4)?);
     let local = number(body, entry + 42, 4)?;
     if body.get(local..local + 4)? != LOCAL {
         return None;
     }
     let start = local + 30 + number(body, local + 26, 2)? + number(body, local + 28, 2)?;
-    let packed = body.get(start..start.checked_add(size)?)?;
-    Some(match method {
-        0 => bounded(packed, max_bytes, "zip"),
-        8 => bounded(DeflateDecoder::new(packed), max_bytes, "zip"),
-        other => Err(PageError::Failed(format!("the zip file is packed by method {other}, which is not read"))),
-    })
+    body.get(start..start.checked_add(size)?).map(|packed| (method, packed))
 }
 
 fn number(body: &[u8], at: usize, bytes: usize) -> Option<usize> {
@@ -107,50 +114,16 @@ fn fits(wanted: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
+    use crate::pipeline::testing;
 
     fn gzip(text: &str) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
+        testing::gzip(text.as_bytes())
     }
 
     /// A zip of one stored and one deflated file.
     fn zip() -> Vec<u8> {
-        let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-        deflate.write_all(b"a,b\n1,2\n").unwrap();
-        let files = [("read.me", 0_u16, b"hello".to_vec()), ("API_x.csv", 8, deflate.finish().unwrap())];
-        let (mut body, mut central) = (Vec::new(), Vec::new());
-        for (name, method, packed) in &files {
-            let local = body.len() as u32;
-            let length = |length: usize| (length as u32).to_le_bytes();
-            body.extend_from_slice(LOCAL);
-            body.extend_from_slice(&[0; 22]);
-            body.extend_from_slice(&(name.len() as u16).to_le_bytes());
-            body.extend_from_slice(&[0; 2]);
-            body.extend_from_slice(name.as_bytes());
-            body.extend_from_slice(packed);
-            central.extend_from_slice(ENTRY);
-            central.extend_from_slice(&[0; 6]);
-            central.extend_from_slice(&method.to_le_bytes());
-            central.extend_from_slice(&[0; 8]);
-            central.extend_from_slice(&length(packed.len()));
-            central.extend_from_slice(&[0; 4]);
-            central.extend_from_slice(&(name.len() as u16).to_le_bytes());
-            central.extend_from_slice(&[0; 12]);
-            central.extend_from_slice(&local.to_le_bytes());
-            central.extend_from_slice(name.as_bytes());
-        }
-        let start = body.len() as u32;
-        body.extend_from_slice(&central);
-        body.extend_from_slice(END);
-        body.extend_from_slice(&[0, 0, 0, 0, 2, 0, 2, 0]);
-        body.extend_from_slice(&(central.len() as u32).to_le_bytes());
-        body.extend_from_slice(&start.to_le_bytes());
-        body.extend_from_slice(&[0, 0]);
-        body
+        testing::zip(&[("read.me", false, b"hello"), ("API_x.csv", true, b"a,b\n1,2\n")])
     }
 
     fn unpacked(body: &[u8], decoding: &Decoding, max_bytes: u64) -> Result<String, String> {

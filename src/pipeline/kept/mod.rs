@@ -5,6 +5,7 @@
 
 mod folder;
 mod keeper;
+mod packed;
 mod read;
 mod redact;
 mod runs;
@@ -103,7 +104,7 @@ pub enum KeepError {
     TooMany,
     #[error("an answer holds the secret, which is too short to be taken out without harm to the data")]
     ShortSecret,
-    #[error("an answer is a packed file, and it cannot be seen whether the request's secret is in it")]
+    #[error("an answer is a zip file that holds the secret, or a packed file that cannot be looked through for it")]
     Packed,
 }
 

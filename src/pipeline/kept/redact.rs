@@ -1,21 +1,24 @@
 //! Takes secrets out of what goes to disk, in every spelling in which a source may give them back.
 
 use std::borrow::Cow;
+use std::io::{Read, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use memchr::memmem;
 use secrecy::ExposeSecret;
 
 use super::KeepError;
+use super::packed::{self, Packing};
 use crate::pipeline::request::{Outgoing, spellings};
 use crate::profiles::plan::SecretPlace;
 
 /// A shorter secret may be part of the data by chance; putting something in its place would harm it.
 const MIN_SECRET_CHARS: usize = 8;
 const IN_ITS_PLACE: &[u8] = b"[secret]";
-/// What packed files begin with: gzip, zip, zstd.
-const PACKED: [&[u8]; 3] = [&[0x1f, 0x8b], b"PK\x03\x04", &[0x28, 0xb5, 0x2f, 0xfd]];
 
 /// The secrets of one request.
 pub struct Redactor {
@@ -44,9 +47,32 @@ impl Redactor {
         if self.long.is_empty() && self.short.is_empty() {
             return Ok(Cow::Borrowed(body));
         }
-        if PACKED.iter().any(|magic| body.starts_with(magic)) {
-            return Err(KeepError::Packed);
+        match Packing::of(body) {
+            Some(packing) => self.packed(body, packing),
+            None => self.plain(body),
         }
+    }
+
+    /// A packed file stays as it is where no secret is in it. Gzip is packed anew without the secret; a zip file is not.
+    fn packed<'b>(&self, body: &'b [u8], packing: Packing) -> Result<Cow<'b, [u8]>, KeepError> {
+        let words: Vec<&String> = self.long.iter().chain(&self.short).collect();
+        match (packed::holds(body, packing, &words), packing) {
+            (Some(false), _) => Ok(Cow::Borrowed(body)),
+            (Some(true), Packing::Gzip) => {
+                let mut whole = Vec::new();
+                MultiGzDecoder::new(body).take(packed::MAX_UNPACKED_BYTES + 1).read_to_end(&mut whole)?;
+                if whole.len() as u64 > packed::MAX_UNPACKED_BYTES {
+                    return Err(KeepError::Packed);
+                }
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(&self.plain(&whole)?)?;
+                Ok(Cow::Owned(encoder.finish()?))
+            }
+            _ => Err(KeepError::Packed),
+        }
+    }
+
+    fn plain<'b>(&self, body: &'b [u8]) -> Result<Cow<'b, [u8]>, KeepError> {
         let mut clean = Cow::Borrowed(body);
         for spelling in &self.long {
             if let Some(changed) = replaced(&clean, spelling.as_bytes()) {

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::*;
 use crate::pipeline::request::PlacedSecret;
+use crate::pipeline::testing;
 use crate::profiles::plan::Method;
 use crate::profiles::{Profile, load};
 
@@ -164,6 +165,29 @@ async fn a_run_that_was_never_finished_is_cleared_away() {
     let runs = KeptRuns::open(folder.path(), u64::MAX);
     drop(runs.begin(&profile("true"), head(3)).unwrap().unwrap());
     assert_eq!(parts().count(), 0);
+}
+
+#[tokio::test]
+async fn packed_answers_behind_a_sign_in_are_kept_and_their_secrets_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = KeptRuns::open(folder.path(), u64::MAX);
+    let echo = format!("asked with {SECRET}, 1,2");
+    let bodies = [
+        testing::gzip(b"a,b\n1,2\n"),
+        testing::zip(&[("read.me", false, b"hello"), ("data.csv", true, b"a,b\n1,2\n")]),
+        testing::gzip(echo.as_bytes()),
+    ];
+    let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
+    keep(&runs, &profile("true"), 7, &bodies).await.unwrap();
+    let run = KeptRun::open(&runs.runs(&head(7).profile_id, &RunFilter::default())[0].path).unwrap();
+    assert_eq!(run.answer(0, 10_000).unwrap().1, bodies[0]);
+    assert_eq!(run.answer(1, 10_000).unwrap().1, bodies[1]);
+    assert_eq!(run.answer(2, 10_000).unwrap().1, testing::gzip(b"asked with [secret], 1,2"));
+    for (number, files) in [(8, ("data.csv", true)), (9, ("data.csv", false))] {
+        let zip = testing::zip(&[("read.me", true, b"hello"), (files.0, files.1, echo.as_bytes())]);
+        let refused = keep(&runs, &profile("true"), number, &[&zip]).await.unwrap_err();
+        assert!(refused.to_string().contains("zip file that holds the secret"), "{refused}");
+    }
 }
 
 fn has_part(path: &std::path::Path) -> bool {

@@ -7,7 +7,7 @@ use crate::pipeline::outcome::Sink;
 use crate::pipeline::page::Given;
 use crate::pipeline::paging::{NextPage, Pager, Param, with_fragment};
 use crate::pipeline::request::{self, Filling, Outgoing, shown};
-use crate::profiles::plan::{Scalar, Until};
+use crate::profiles::plan::Scalar;
 
 /// What came up in one list of pages, to see when paging does not move on.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Run<'_> {
             if page.limited {
                 return Err(End::Limit(format!("max_records ({})", self.limits.max_records)));
             }
-            let until = self.mapping.as_ref().map_or(&Until::NoNext, |mapping| &mapping.stop.until);
+            let until = self.mapping.as_ref().map_or(&[][..], |mapping| &mapping.stop.until);
             let Some(next) = pager.advance(&page.facts, until) else { return Ok(()) };
             if self.pages >= self.limits.max_pages {
                 return Err(End::Limit(format!("max_pages ({})", self.limits.max_pages)));

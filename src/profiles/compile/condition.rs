@@ -115,7 +115,32 @@ pub fn pattern(text: &str) -> Result<regex_lite::Regex, String> {
 fn operands(text: &str) -> Result<Vec<Operand>, String> {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let inner = inner.ok_or("a list is written [a, b]")?;
-    Ok(inner.split(',').map(|item| operand(item.trim())).collect())
+    let mut items = Vec::new();
+    let mut rest = inner;
+    loop {
+        let end = item_end(rest)?;
+        items.push(operand(rest[..end].trim()));
+        match rest[end..].strip_prefix(',') {
+            Some(behind) => rest = behind,
+            None => return Ok(items),
+        }
+    }
+}
+
+/// Where an item ends: at a comma, or at one behind its closing quote.
+fn item_end(text: &str) -> Result<usize, String> {
+    let start = text.len() - text.trim_start().len();
+    let quoted = text[start..].strip_prefix(['"', '\'']);
+    let Some(inside) = quoted else { return Ok(text.find(',').unwrap_or(text.len())) };
+    let quote = &text[start..=start];
+    let closed = inside.find(quote).map(|at| start + 2 + at);
+    let end = closed.ok_or_else(|| format!("the quote before {:?} is not closed", inside.trim()))?;
+    let behind = &text[end..];
+    let comma = behind.find(',').unwrap_or(behind.len());
+    if behind[..comma].trim().is_empty() {
+        return Ok(end + comma);
+    }
+    Err(format!("{:?} stands behind a closing quote; put the whole item in quotes", behind[..comma].trim()))
 }
 
 fn operand(text: &str) -> Operand {
@@ -159,6 +184,9 @@ mod tests {
             assert_eq!(show(text), expected, "{text}");
         }
         assert!(show("f in [10-K, 10-Q]").contains("\"10-Q\""));
+        assert!(show("f in [\"a, b\", 'c,d' , e's]").contains("\"a, b\", number: None }, Operand { text: \"c,d\""));
+        assert!(show("f in ['a, b]").contains("is not closed"));
+        assert!(show("f in ['a'b]").contains("stands behind a closing quote"));
         assert!(show("a").starts_with("a condition is a path"));
     }
 

@@ -11,8 +11,8 @@ use crate::profiles::document::source::form::Format;
 use crate::profiles::node::{At, Place};
 use crate::profiles::path::Segment;
 use crate::profiles::plan::{
-    Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pick, Pivot, Policy, Prepare, Rule, SelectStep, Slot,
-    Stop, Take, Until,
+    Condition, Found, Keys, LevelKind, Lookup, Mapping, Missing, Pick, Pivot, Policy, Prepare, Rule, SelectStep,
+    Selector, Slot, Stop, Take, Until,
 };
 
 /// At most this many conditions on a row.
@@ -49,7 +49,8 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
     let record = record::record(document, &missing, &lookups, &mut scope, notes);
     let rank = record::rank(document, &record, &mut scope, notes);
     let policy = if grid { Policy::default() } else { answer::policy(source, &mut scope, notes) };
-    let (stop, next) = stop(source, &mut scope, notes);
+    let next_selected = next_selected(source, grid, notes);
+    let (stop, next) = stop(source, next_selected.is_some(), &mut scope, notes);
     let finished = notes.keep(place, scope.finish())?;
     if grid && !finished.document_slots.is_empty() {
         notes.add(
@@ -76,6 +77,7 @@ pub fn mapping(document: &Document, params: &[String], found: Option<&Found>, no
         policy,
         stop,
         next,
+        next_selected,
     })
 }
 
@@ -151,24 +153,38 @@ fn row_condition(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) ->
     notes.keep(text.place, slot).map(|slot| parsed.with_slot(slot))
 }
 
-fn stop(source: &Source, scope: &mut Scope<'_>, notes: &mut Notes) -> (Stop, Option<Slot>) {
+/// A next page that only a filter finds, such as `$.links[?@.rel=='next'].href`.
+fn next_selected(source: &Source, grid: bool, notes: &mut Notes) -> Option<Selector> {
+    let said = source.paging.as_ref()?.value.next.as_ref()?;
+    let found = rows::selector(said, notes)?;
+    if grid {
+        notes.add(said.place, "an answer in csv or columns has no places outside its rows");
+    }
+    Some(found)
+}
+
+fn stop(source: &Source, selects: bool, scope: &mut Scope<'_>, notes: &mut Notes) -> (Stop, Option<Slot>) {
     let Some(paging) = &source.paging else { return (Stop::default(), None) };
     let doc = &paging.value;
-    let until = match doc.until.as_ref().map(|until| (until, until.value.as_str())) {
-        None => None,
-        Some((_, "empty")) => Some(Until::Empty),
-        Some((until, "short")) => {
-            if doc.size.is_none() {
-                notes.add(until.place, "until: short needs size, to know what is short");
+    let texts = doc.until.iter().flat_map(|until| &until.value.0);
+    let until: Vec<Until> = texts.filter_map(|until| self::until(until, doc.size.is_some(), scope, notes)).collect();
+    let total = doc.total.as_ref().and_then(|path| document_slot(path, scope, notes));
+    let last_page = doc.last_page.as_ref().and_then(|path| document_slot(path, scope, notes));
+    let next = doc.next.as_ref().filter(|_| !selects).and_then(|path| document_slot(path, scope, notes));
+    (Stop { until, total, last_page }, next)
+}
+
+fn until(said: &At<String>, has_size: bool, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Until> {
+    match said.value.as_str() {
+        "empty" => Some(Until::Empty),
+        "short" => {
+            if !has_size {
+                notes.add(said.place, "until: short needs size, to know what is short");
             }
             Some(Until::Short)
         }
-        Some((until, _)) => document_condition(until, scope, notes).map(Until::Condition),
-    };
-    let total = doc.total.as_ref().and_then(|path| document_slot(path, scope, notes));
-    let last_page = doc.last_page.as_ref().and_then(|path| document_slot(path, scope, notes));
-    let next = doc.next.as_ref().and_then(|path| document_slot(path, scope, notes));
-    (Stop { until: until.unwrap_or_default(), total, last_page }, next)
+        _ => document_condition(said, scope, notes).map(Until::Condition),
+    }
 }
 
 fn document_condition(text: &At<String>, scope: &mut Scope<'_>, notes: &mut Notes) -> Option<Condition> {

@@ -26,6 +26,7 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::document::source::Source;
 use super::document::source::form::Format;
 use super::document::{Document, Limits as LimitsDoc};
 use super::node::{At, Place};
@@ -125,7 +126,29 @@ fn plan(document: &Document, notes: &mut Notes) -> Option<Plan> {
         _ => sets,
     };
     let plan = plan_of(document, (params, sets), limits, notes)?;
-    Some(Plan { first, batch, ..plan })
+    let plan = Plan { first, batch, ..plan };
+    check_varies(doc, &plan, notes);
+    Some(plan)
+}
+
+/// Requests that are all the same give every record again and again.
+fn check_varies(doc: &Source, plan: &Plan, notes: &mut Notes) {
+    let lists = plan.first.iter().flat_map(|first| first.plan.request.holes());
+    let holes: Vec<&str> = plan.request.holes().into_iter().chain(lists).map(|hole| hole.name.as_str()).collect();
+    let names = |name: &String| holes.iter().any(|hole| hole.strip_prefix("param.").unwrap_or(hole) == name);
+    if let (Some(said), false) = (&doc.window, holes.iter().any(|hole| hole.starts_with("window."))) {
+        let hint = "put {window.start} and {window.end} where the source takes them, such as query: {from: \"{window.start:%Y-%m-%d}\"}";
+        notes.add_with_hint(
+            said.place,
+            "the request does not name the window, so each window would ask the same",
+            hint,
+        );
+    }
+    if let (Some(said), true, false) = (&doc.for_each, plan.sets.len() > 1, plan.params.iter().any(names)) {
+        let hint = format!("put {{{}}} where the source takes it", plan.params.join("} or {"));
+        let message = "the request names no parameter of for_each, so each set would ask the same";
+        notes.add_with_hint(said.place, message, hint);
+    }
 }
 
 /// Compiles all but what parameters are made of.

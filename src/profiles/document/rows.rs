@@ -279,7 +279,8 @@ super::super::node::words! {
 document! {
     /// Parallel arrays.
     pub struct Zip {
-        /// Path of the object that holds the arrays. Default: the whole answer.
+        /// Path of the object that holds the arrays. Default: the whole answer. Where each element of a list holds such an
+        /// object, `each` with a last step `zip` keeps the element in reach.
         under: At<String>,
     }
 }

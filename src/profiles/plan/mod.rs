@@ -280,6 +280,8 @@ pub struct Mapping {
     pub stop: Stop,
     /// The slot with the next URL or token.
     pub next: Option<Slot>,
+    /// The same, where only a JSONPath with a filter finds it.
+    pub next_selected: Option<Selector>,
 }
 
 /// What a row must meet: any of these.
@@ -324,15 +326,14 @@ pub struct Operand {
 /// When paging ends.
 #[derive(Debug, Default)]
 pub struct Stop {
-    pub until: Until,
+    /// Any of them; without one, what is usual for the kind of paging.
+    pub until: Vec<Until>,
     pub total: Option<Slot>,
     pub last_page: Option<Slot>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub enum Until {
-    #[default]
-    NoNext,
     Short,
     Empty,
     Condition(Condition),

@@ -71,6 +71,24 @@ impl Day {
     }
 }
 
+/// How an answer is packed.
+#[derive(Debug, Clone, Copy)]
+pub enum Packing {
+    None,
+    Gzip,
+    Zip,
+}
+
+impl Packing {
+    fn source(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => "  compression: gzip\n",
+            Self::Zip => "  archive: {zip: 'data-*.txt'}\n",
+        }
+    }
+}
+
 /// One combination.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -80,7 +98,7 @@ pub struct Case {
     pub day: Day,
     /// Numbers are written as texts.
     pub quoted: bool,
-    pub gzip: bool,
+    pub packing: Packing,
     pub paging: Paging,
     pub fan: Fan,
     /// Stations, or rows, of one page.
@@ -116,7 +134,7 @@ impl Case {
         {
             self.gap = Gap::Null;
         }
-        if matches!(self.shape, Shape::Xml | Shape::Columns | Shape::Cube) {
+        if matches!(self.shape, Shape::Xml | Shape::Columns | Shape::Fixed | Shape::Cube) {
             self.name = "id";
         }
         if self.paging.needs_root() && !self.shape.has_root() {
@@ -153,9 +171,7 @@ impl Case {
         let extract = if matches!(self.shape, Shape::Wide) { ", extract: 'd(.*)'" } else { "" };
         let mut source = format!("  url: https://h/d\n{}{}", self.shape.source(), self.paging.source(self.size));
         source.push_str(&self.fan.source());
-        if self.gzip {
-            source.push_str("  compression: gzip\n");
-        }
+        source.push_str(self.packing.source());
         format!(
             "id: t\nsource:\n{source}{}missing: ['-', -999]\ndims:\n  geo.id: {}\n  time.date: {{from: {}, time: {}{extract}}}\nmeasures: {{a: {}, b: {}}}\nkey: [geo.id, time.date]\n",
             self.shape.rows(self.name),
@@ -191,10 +207,11 @@ fn case() -> impl Strategy<Value = Case> {
         Just(Day::Instant)
     ];
     let name = prop_oneof![Just("id"), Just("x.y"), Just("my id"), Just("é[]")];
-    let ways = (any::<bool>(), any::<bool>(), 1..5_usize, name);
+    let packing = prop_oneof![2 => Just(Packing::None), 1 => Just(Packing::Gzip), 1 => Just(Packing::Zip)];
+    let ways = (any::<bool>(), packing, 1..5_usize, name);
     (rows, render::shape(), gap, day, paging::paging(), paging::fan(), ways).prop_map(
-        |(rows, shape, gap, day, paging, fan, (quoted, gzip, size, name))| {
-            Case { rows, shape, gap, day, quoted, gzip, paging, fan, size, name }.possible()
+        |(rows, shape, gap, day, paging, fan, (quoted, packing, size, name))| {
+            Case { rows, shape, gap, day, quoted, packing, paging, fan, size, name }.possible()
         },
     )
 }

@@ -1,12 +1,11 @@
 //! The requests of a combination: pages, inside windows or parameter sets, with what leads from one to the next.
 
-use std::io::Write;
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Case, Observation};
+use super::{Case, Observation, Packing};
 use crate::pipeline::fetch::SavedAnswer;
+use crate::pipeline::testing;
 use crate::pipeline::tests::played::get;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,7 +220,7 @@ pub fn answers(case: &Case) -> Vec<SavedAnswer> {
             let next = case.paging.query(index + 1, before + units, case.size);
             let (own, next) = ([query.clone(), own].concat(), [query.clone(), next].concat());
             let meta = meta(index, count, total, &next);
-            let mut answer = get(&url(&own), packed(case.body(page, &meta), case.gzip));
+            let mut answer = get(&url(&own), packed(&case.body(page, &meta), case.packing));
             answer.headers.push(("X-Total".into(), total.to_string()));
             if index + 1 < count {
                 answer.headers.push(("Link".into(), format!("<{}>; rel=\"next\"", url(&next))));
@@ -242,13 +241,12 @@ fn meta(index: usize, count: usize, total: usize, next: &[(String, String)]) -> 
     })
 }
 
-fn packed(body: String, gzip: bool) -> Vec<u8> {
-    if !gzip {
-        return body.into_bytes();
+fn packed(body: &str, packing: Packing) -> Vec<u8> {
+    match packing {
+        Packing::None => body.as_bytes().to_vec(),
+        Packing::Gzip => testing::gzip(body.as_bytes()),
+        Packing::Zip => testing::zip(&[("read.me", true, b"[1]"), ("data-1.txt", true, body.as_bytes())]),
     }
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(body.as_bytes()).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// For messages.

@@ -30,6 +30,8 @@ pub enum Shape {
     Csv,
     CsvPivot,
     Columns,
+    /// Columns of fixed width.
+    Fixed,
     Xml,
 }
 
@@ -56,6 +58,7 @@ pub fn shape() -> impl Strategy<Value = Shape> {
         Csv,
         CsvPivot,
         Columns,
+        Fixed,
         Xml,
     ])
 }
@@ -73,7 +76,7 @@ fn within(step: &str, name: &str) -> String {
 
 impl Shape {
     pub fn is_lines(self) -> bool {
-        matches!(self, Self::Csv | Self::CsvPivot | Self::Columns)
+        matches!(self, Self::Csv | Self::CsvPivot | Self::Columns | Self::Fixed)
     }
 
     /// Whether something may stand beside the rows.
@@ -107,6 +110,9 @@ impl Shape {
             Self::Csv => "  format: csv\n  csv: {delimiter: ';', comment: '#', after_header: 1}\n",
             Self::CsvPivot => "  format: csv\n",
             Self::Columns => "  format: columns\n  columns: {comment: '#'}\n",
+            Self::Fixed => {
+                "  format: columns\n  columns: {skip_lines: 1, fixed: {id: [1, 12], day: [13, 36], a: [37, 44], b: [45, 50]}}\n"
+            }
             Self::Xml => "  format: xml\n",
             _ => "",
         }
@@ -148,7 +154,7 @@ impl Shape {
             }
             Self::CsvPivot => format!("rows: {{pivot: {{by: [{station}, day], name: what, value: value}}}}\n"),
             Self::Xml => "rows: {each: $.obs}\n".into(),
-            Self::Ndjson | Self::Csv | Self::Columns => String::new(),
+            Self::Ndjson | Self::Csv | Self::Columns | Self::Fixed => String::new(),
         }
     }
 
@@ -283,7 +289,7 @@ impl Case {
                 let lines: String = rows.iter().map(|row| format!("{}\n\n", self.object(row))).collect();
                 format!("{lines}{{\"end\": true}}\n")
             }
-            Shape::Csv | Shape::CsvPivot | Shape::Columns => self.lines(rows),
+            Shape::Csv | Shape::CsvPivot | Shape::Columns | Shape::Fixed => self.lines(rows),
             Shape::Xml => self.xml(rows),
         }
     }
@@ -388,6 +394,13 @@ impl Case {
                     quoted(self.name),
                     self.long(rows).iter().map(line).collect::<String>()
                 )
+            }
+            Shape::Fixed => {
+                // The last column is cut where its value ends.
+                let line = |row: &Observation| {
+                    format!("{:<12}{:>24}{:>8}{}\n", row.station, day(row), self.text(row.a), self.text(row.b))
+                };
+                format!("made today\n{}", rows.iter().map(line).collect::<String>())
             }
             _ => {
                 let line = |row: &Observation| {

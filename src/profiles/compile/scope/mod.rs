@@ -146,6 +146,9 @@ impl<'p> Scope<'p> {
         match &mut self.levels[innermost].level.kind {
             LevelKind::Table { unpivot, .. } => *unpivot = Some(Unpivot { keys, key: None, value: None }),
             LevelKind::Each => self.add_level(None, &[], LevelKind::Entries { key: None, keys })?,
+            LevelKind::Zip { .. } => {
+                return Err("unpivot does not go with parallel arrays: each of them can be a measure by itself".into());
+            }
             _ => return Err("unpivot goes with each, a table with a header, csv and columns".into()),
         }
         if let Some(level) = self.levels.last_mut() {
@@ -400,7 +403,9 @@ pub fn unknown_param(name: &str, params: &[String]) -> String {
     let names: Vec<&str> = params.iter().map(String::as_str).collect();
     match (nearest(name, &names), names.as_slice()) {
         (Some(near), _) => format!("there is no parameter {name:?}; did you mean {near:?}?"),
-        (None, []) => format!("there is no parameter {name:?}; neither for_each nor first declares any"),
+        (None, []) => format!(
+            "there is no parameter {name:?}; neither for_each nor first declares any (a brace by itself is {{{{)"
+        ),
         (None, names) => format!("there is no parameter {name:?}; the parameters are {}", list(names)),
     }
 }

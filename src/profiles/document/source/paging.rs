@@ -1,7 +1,7 @@
 //! How to come to the next page, and when to stop.
 
 use crate::profiles::node::{At, document, words};
-use crate::profiles::scalar::Scalar;
+use crate::profiles::scalar::{Scalar, Texts};
 
 document! {
     /// How to come to the next page, and when to stop. Without an end test: `page` and `offset` stop at a page
@@ -22,13 +22,14 @@ document! {
         /// What an `offset` grows by: `size` (default) or the rows `received`.
         step: OffsetStep,
         /// Path of the next URL (absolute, relative, or a query fragment `&page=2`), of the token, or of the object whose
-        /// members become parameters; or a header: `header.X-Next`.
+        /// members become parameters; or a header: `header.X-Next`. A JSONPath with a filter takes the first that it finds:
+        /// `$.links[?@.rel=='next'].href`; the answer is then read as a whole tree once more.
         next: At<String>,
         /// The token of the first page, such as `*`, where the source wants one.
         start: At<Scalar>,
         /// When to stop: `short` (a page with fewer rows than size), `empty` (a page without rows), or a
-        /// condition on the answer such as `$.has_more == false`.
-        until: At<String>,
+        /// condition on the answer such as `$.has_more == false`. A list: any of them.
+        until: At<Texts>,
         /// Path of the total number of rows, or a header of the answer (`header.X-Total-Count`): stop when they are there.
         total: At<String>,
         /// Path of the number of the last page, or a header.
