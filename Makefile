@@ -28,6 +28,7 @@ bench:
 	cargo bench --bench ingest_http
 	cargo bench --bench end_to_end
 	cargo bench --bench footprint
+	cargo bench --bench gateway
 	cargo bench --bench pipeline
 	cargo bench --bench profiles
 	cargo bench --bench memory

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod drone;
+mod fleet;
 mod health;
 mod profile;
 mod serve;
@@ -42,6 +43,8 @@ enum Verb {
     Config(config::Args),
     /// Asks a running node whether it is ready: 0 yes, 1 no. For health checks of containers and scripts.
     Health(health::Args),
+    /// Lets drones join with a token and a key of their own, and takes keys back.
+    Drone(fleet::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -52,6 +55,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Profile(args) => return profile::run(&args),
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
+        Verb::Drone(args) => fleet::run(args),
         Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
         Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),
     };

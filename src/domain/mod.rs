@@ -13,4 +13,5 @@ pub mod record;
 pub mod rejects;
 pub mod report;
 pub mod run;
+pub mod secret_form;
 pub mod shape;

@@ -3,6 +3,7 @@
 
 mod alone;
 mod drones;
+mod enrol;
 mod error;
 mod key;
 mod place;

@@ -305,12 +305,12 @@ pub struct GetSummary {
 
 calls! {
     StoreBatch  => Receipt,         "/internal/aggregator/store-batch", repeatable;
-    ListRecords => Page<RecordRow>, "/internal/aggregator/list-records", repeatable;
-    ListResults => Page<RecordRow>, "/internal/aggregator/list-results", repeatable;
-    GetHistory  => Page<RecordRow>, "/internal/aggregator/get-history", repeatable;
-    ListRuns    => Page<RunView>,   "/internal/aggregator/list-runs", repeatable;
-    GetRun      => RunView,         "/internal/aggregator/get-run", repeatable;
-    ListRejects => RejectsPage,     "/internal/aggregator/list-rejects", repeatable;
+    ListRecords => Page<RecordRow>, "/internal/aggregator/list-records", read;
+    ListResults => Page<RecordRow>, "/internal/aggregator/list-results", read;
+    GetHistory  => Page<RecordRow>, "/internal/aggregator/get-history", read;
+    ListRuns    => Page<RunView>,   "/internal/aggregator/list-runs", read;
+    GetRun      => RunView,         "/internal/aggregator/get-run", read;
+    ListRejects => RejectsPage,     "/internal/aggregator/list-rejects", read;
     SettleRun   => RunView,         "/internal/aggregator/settle-run", repeatable;
-    GetSummary  => Summary,         "/internal/aggregator/get-summary", repeatable;
+    GetSummary  => Summary,         "/internal/aggregator/get-summary", read;
 }

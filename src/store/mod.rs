@@ -5,6 +5,7 @@
 //! engine is stands behind `Engine`; above it only types of the protocol are spoken.
 
 mod counts;
+mod enrolment;
 mod error;
 mod id_set;
 mod keys;
@@ -34,6 +35,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use enrolment::{Enrolment, KeyChange, KnownKey, NewInvite};
 pub use error::StoreError;
 pub use lock::FileLock;
 pub use settings::{Place, Server, StoreSettings};

@@ -11,6 +11,7 @@ mod cursor;
 mod demo;
 mod drift;
 mod drone;
+mod enrolment;
 mod fixtures;
 mod prototype_faults;
 mod public_data;

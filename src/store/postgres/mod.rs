@@ -9,6 +9,7 @@ mod batches;
 mod connect;
 mod desk;
 mod drones;
+mod enrolment;
 mod error;
 mod finding;
 mod group;

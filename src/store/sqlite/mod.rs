@@ -4,6 +4,7 @@
 mod batches;
 mod checkpoint;
 mod drones;
+mod enrolment;
 mod error;
 mod findings;
 mod held;

@@ -45,6 +45,7 @@ pub(super) async fn post_results(
     let body = RawBody::from_request(&request, &mut payload).await?;
     let batch = Batch::from_json(&body.bytes).map_err(fault_of)?;
     drop(body);
+    caller.speaks_for(&batch.drone_id)?;
     let receipt = clients.aggregator.ask(StoreBatch { tenant: caller.tenant, batch }).await?;
     Ok(HttpResponse::Ok().json(receipt))
 }
