@@ -41,7 +41,9 @@ fn http_to(base: &str) -> awc::Client {
 
 fn new_client() -> awc::Client {
     let connector = awc::Connector::new().rustls_0_23(client_config()).timeout(CONNECT_TIMEOUT);
-    awc::Client::builder().connector(connector.limit(MAX_CONNECTIONS)).disable_redirects().finish()
+    // Each request has one deadline of ours around all of it.
+    let client = awc::Client::builder().connector(connector.limit(MAX_CONNECTIONS)).disable_redirects();
+    client.disable_timeout().no_default_headers().finish()
 }
 
 /// Another process of ours.
@@ -136,7 +138,7 @@ impl Peer {
     ) -> Result<Reply, Fault> {
         let url = format!("{}{path}", self.base);
         let http = http_to(&self.base);
-        let mut request = http.request(method, &url).timeout(deadline);
+        let mut request = http.request(method, &url).no_decompress();
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
         }

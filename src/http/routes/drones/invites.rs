@@ -22,7 +22,7 @@ pub(super) async fn invite_drones(
     Ok(HttpResponse::Created().json(invited))
 }
 
-/// Tokens, the newest first, without the tokens themselves.
+/// Tokens, the newest first, without the tokens themselves. Needs the key, also where reads are open.
 #[utoipa::path(tag = "drones", responses((status = 200, body = Vec<InviteView>)))]
 #[get("/api/drones/invites")]
 pub(super) async fn list_invites(
