@@ -27,6 +27,14 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Refuses a drone's own key for what no drone does.
+    pub fn needs_the_shared_key(&self, what: &str) -> Result<(), Fault> {
+        let Some(own) = &self.drone else { return Ok(()) };
+        refused("route", None, Some(&own.drone_id));
+        let detail = format!("{what} needs the shared key, and this is the key of drone {}", own.drone_id);
+        Err(Fault::new(Code::Forbidden, detail))
+    }
+
     /// A drone speaks for itself alone; the shared key speaks for all.
     pub fn speaks_for(&self, drone_id: &DroneId) -> Result<(), Fault> {
         let Some(own) = self.drone.as_ref().filter(|own| own.drone_id != *drone_id) else { return Ok(()) };

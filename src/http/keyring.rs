@@ -13,9 +13,10 @@ use metrics::counter;
 
 use super::auth::{DroneKey, Identity};
 use super::rate::Limiter;
-use crate::actors::CoordinatorClient;
+use crate::actors::{Clients, CoordinatorClient};
 use crate::domain::digest::Digest;
-use crate::domain::ids::{DroneId, TenantId};
+use crate::domain::ids::{DroneId, RunId, TenantId};
+use crate::protocol::aggregator::GetRun;
 use crate::protocol::enrolment::{CheckKey, KeyStanding};
 use crate::protocol::fault::{Code, Fault, Retry};
 use crate::settings::HttpSettings;
@@ -34,6 +35,8 @@ const MAX_KEYS: usize = 100_000;
 pub struct Keyring {
     coordinator: CoordinatorClient,
     known: Mutex<HashMap<Digest, Known>>,
+    /// The run that each drone was last seen to own.
+    runs: Mutex<HashMap<DroneId, RunId>>,
     limiter: Limiter,
 }
 
@@ -52,7 +55,7 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     pub fn new(coordinator: CoordinatorClient, settings: &HttpSettings) -> Self {
         let limiter = Limiter::new(settings.drone_rate_per_second, settings.drone_rate_burst);
-        Self { coordinator, known: Mutex::default(), limiter }
+        Self { coordinator, known: Mutex::default(), runs: Mutex::default(), limiter }
     }
 
     /// The drone behind a key. A key that is not known yet counts against the address, so that guessing is slow.
@@ -89,6 +92,29 @@ impl Keyring {
                     .retry_after(fault.retry_after_s.unwrap_or(1))),
             },
         }
+    }
+
+    /// Refuses a batch for a run that another drone has begun. Batches of a run come one after the other, so this is asked
+    /// once for each run.
+    pub async fn check_run(&self, clients: &Clients, own: &DroneKey, run_id: &RunId) -> Result<(), Fault> {
+        if self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&own.drone_id) == Some(run_id) {
+            return Ok(());
+        }
+        match clients.aggregator.ask(GetRun { tenant: TenantId::default(), run_id: run_id.clone() }).await {
+            Ok(run) if run.drone_id != own.drone_id => {
+                refused("other run", None, Some(&own.drone_id));
+                let detail = format!("run {run_id} is of another drone than {}", own.drone_id);
+                return Err(Fault::new(Code::Forbidden, detail).at("run_id"));
+            }
+            Err(fault) if fault.code != Code::UnknownRun => return Err(fault),
+            _ => {}
+        }
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if runs.len() >= MAX_KEYS {
+            runs.clear();
+        }
+        runs.insert(own.drone_id.clone(), run_id.clone());
+        Ok(())
     }
 
     fn counted(&self, key: Digest, drone: DroneKey) -> Result<Identity, Fault> {

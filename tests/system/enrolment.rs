@@ -134,6 +134,17 @@ async fn a_drones_key_opens_what_a_drone_needs_and_nothing_else() {
     };
     assert_eq!(as_drone("POST", &format!("{base}/api/results"), &key, &batch("d1")).await.status, 200);
     assert_eq!(as_drone("POST", &format!("{base}/api/results"), &key, &batch("d2")).await.code(), "forbidden");
+    let mut foreign = batch("d1");
+    foreign["run_id"] = json!("of-the-operator");
+    foreign["drone_id"] = json!("d2");
+    assert_eq!(post(&format!("{base}/api/results"), &foreign).await.status, 200, "the shared key speaks for all");
+    (foreign["drone_id"], foreign["seq"]) = (json!("d1"), json!(1));
+    let answer = as_drone("POST", &format!("{base}/api/results"), &key, &foreign).await;
+    assert!(answer.code() == "forbidden" && answer.text().contains("another drone"), "{}", answer.text());
+    let lines = [("content-type", "application/x-ndjson"), ("x-api-key", key.as_str())];
+    let url = format!("{base}/api/results?drone_id=d2&profile_id=p&run_id=r-lines");
+    let line = "{\"dims\":{\"place\":\"a\"},\"measures\":{\"value\":1}}\n";
+    assert_eq!(send("POST", &url, &lines, line).await.code(), "forbidden");
     assert_eq!(as_drone("GET", &format!("{base}/api/drones/d2/work"), &key, &json!({})).await.code(), "forbidden");
     for (method, path) in [
         ("POST", "/api/profiles"),
