@@ -86,28 +86,30 @@ pub fn closed(target: &Target, clients: usize, each: Duration) -> f64 {
     total as f64 / begun.elapsed().as_secs_f64()
 }
 
+/// Connections of a paced load.
+const PACED: u32 = 4;
+
 /// p50 and p99 in milliseconds at so many requests a second, on four connections. Each wait counts from the moment
 /// when the request was due.
 pub fn paced(target: &Target, per_second: u32, each: Duration) -> (f64, f64) {
-    let clients = 4;
-    let gap = Duration::from_secs(1) * clients / per_second;
+    let gap = Duration::from_secs(1) * PACED / per_second;
     let begun = Instant::now() + Duration::from_millis(20);
     let mut waits: Vec<f64> = std::thread::scope(|scope| {
-        let run = |client: u32| {
-            let (mut connection, mut waits) = (target.connect(), Vec::new());
-            let mut due = begun + gap * client / clients;
-            while due < begun + each {
-                std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                assert_eq!(connection.ask(), 200);
-                waits.push(due.elapsed().as_secs_f64() * 1e3);
-                due += gap;
-            }
-            waits
-        };
-        let run = &run;
-        let clients: Vec<_> = (0..clients).map(|client| scope.spawn(move || run(client))).collect();
+        let start = |client: u32| scope.spawn(move || waits(target, begun + gap * client / PACED, gap, begun + each));
+        let clients: Vec<_> = (0..PACED).map(start).collect();
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
     waits.sort_by(f64::total_cmp);
     (waits[waits.len() / 2], waits[waits.len() * 99 / 100])
+}
+
+fn waits(target: &Target, first: Instant, gap: Duration, end: Instant) -> Vec<f64> {
+    let (mut connection, mut waits, mut due) = (target.connect(), Vec::new(), first);
+    while due < end {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        assert_eq!(connection.ask(), 200);
+        waits.push(due.elapsed().as_secs_f64() * 1e3);
+        due += gap;
+    }
+    waits
 }
