@@ -21,9 +21,9 @@ const CLIENTS: usize = 16;
 const PACE: u32 = 1_000;
 
 fn main() {
-    let numbers: Vec<u64> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let rounds = numbers.first().copied().unwrap_or(5);
-    let each = Duration::from_secs(numbers.get(1).copied().unwrap_or(4));
+    let each = Duration::from_secs(numbers.get(1).map_or(4, |seconds| *seconds as u64));
     let folder = tempfile::tempdir().unwrap();
     let mut split = Split::start(folder.path());
     split.tell_start();
@@ -35,7 +35,7 @@ fn main() {
     split.tell_outage();
 }
 
-fn compare(split: &Split, nginx: &Nginx, rounds: u64, each: Duration) {
+fn compare(split: &Split, nginx: &Nginx, rounds: usize, each: Duration) {
     // The same work behind both: the registry reads one profile from its store.
     let ours = Target::get(split.gateway(), "/api/profiles/bench");
     let theirs = Target::post(nginx.address(), "/internal/registry/get-profile", split::GET_PROFILE);
@@ -43,7 +43,7 @@ fn compare(split: &Split, nginx: &Nginx, rounds: u64, each: Duration) {
     let (mut rates, mut waits) = ([Vec::new(), Vec::new(), Vec::new()], [Vec::new(), Vec::new(), Vec::new()]);
     for round in 0..rounds {
         for turn in 0..3 {
-            let which = (turn + round as usize) % 3;
+            let which = (turn + round) % 3;
             let target = [&ours, &theirs, &direct][which];
             rates[which].push(closed(target, CLIENTS, each));
             waits[which].push(paced(target, PACE, each));

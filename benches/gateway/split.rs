@@ -30,7 +30,7 @@ impl Split {
             let begun = Instant::now();
             let given: Vec<_> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let process = Process::chartly(&args, &given);
-            while crate::load::Target::get(address(&process), "/ready").connect().ask() != 200 {
+            while Target::get(address(&process), "/ready").connect().ask() != 200 {
                 std::thread::sleep(Duration::from_millis(2));
             }
             split.started_ms.push(begun.elapsed().as_secs_f64() * 1e3);
