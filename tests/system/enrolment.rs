@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::source::{Reply, Source};
@@ -111,12 +112,7 @@ async fn drones_join_with_one_token_and_each_has_its_own_key_and_id() {
 #[actix_web::test]
 async fn a_drones_key_opens_what_a_drone_needs_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let strict = [
-        ("CHARTLY__HTTP__REQUIRE_KEY_FOR_READS", "true"),
-        ("CHARTLY__HTTP__DRONE_RATE_PER_SECOND", "5"),
-        ("CHARTLY__HTTP__DRONE_RATE_BURST", "100"),
-    ];
-    let node = serve_with(folder.path(), &strict);
+    let node = serve_with(folder.path(), &[("CHARTLY__HTTP__REQUIRE_KEY_FOR_READS", "true")]);
     let base = &node.url;
     let (token, _) = invite(base, json!({"uses": 2})).await;
     let homes = [folder.path().join("d1"), folder.path().join("d2")];
@@ -170,10 +166,17 @@ async fn a_drones_key_opens_what_a_drone_needs_and_nothing_else() {
     let metrics = get(&format!("{base}/metrics")).await.text();
     assert!(metrics.contains("chartly_drone_keys_refused_total{why=\"other drone\"}"), "{metrics}");
     assert!(metrics.contains("chartly_drone_keys_refused_total{why=\"unknown\"}"), "{metrics}");
+}
 
-    // Nobody takes the place of a drone that is there, with a good token or without one.
-    let (another, _) = invite(base, json!({})).await;
-    let mut twin = drone(base, &folder.path().join("twin"), &another, &["--id", "d1"]);
+#[actix_web::test]
+async fn nobody_joins_without_a_good_token_or_in_the_place_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = serve(folder.path());
+    let (base, enrol) = (&node.url, format!("{}/api/drones/enrol", node.url));
+    let (token, _) = invite(base, json!({"uses": 2})).await;
+    let mut first = drone(base, &folder.path().join("d1"), &token, &["--id", "d1"]);
+    first.wait_for("joined", SOON);
+    let mut twin = drone(base, &folder.path().join("twin"), &token, &["--id", "d1"]);
     twin.wait_for("has joined already", SOON);
     assert_eq!(twin.wait(SOON).code(), Some(77));
     for (headers, code) in [
@@ -182,24 +185,32 @@ async fn a_drones_key_opens_what_a_drone_needs_and_nothing_else() {
         (vec![JSON, ("x-api-key", "chartly-join_000000000000000000000000000000000000000000000000")], "token_refused"),
     ] {
         let body = json!({"drone_id": "d9", "key": format!("sha256:{}", "0".repeat(64))}).to_string();
-        assert_eq!(send("POST", &format!("{base}/api/drones/enrol"), &headers, body).await.code(), code);
+        assert_eq!(send("POST", &enrol, &headers, body).await.code(), code);
     }
-    // One drone that sends too much is told, and the other is not.
-    let mut told = None;
-    for _ in 0..1_000 {
-        let answer = beat(base, &key, "d1").await;
-        if answer.status != 200 {
-            told = Some(answer);
-            break;
-        }
+    let answer = send("POST", &enrol, &[JSON, ("x-api-key", token.as_str())], vec![b' '; 5_000]).await;
+    assert_eq!(answer.code(), "body_too_large");
+}
+
+#[actix_web::test]
+async fn one_drone_that_sends_too_much_is_told_and_the_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let rate = [("CHARTLY__HTTP__DRONE_RATE_PER_SECOND", "5"), ("CHARTLY__HTTP__DRONE_RATE_BURST", "50")];
+    let node = serve_with(folder.path(), &rate);
+    let base = &node.url;
+    let (token, _) = invite(base, json!({"uses": 2})).await;
+    let homes = [folder.path().join("d1"), folder.path().join("d2")];
+    let mut drones = [drone(base, &homes[0], &token, &["--id", "d1"]), drone(base, &homes[1], &token, &["--id", "d2"])];
+    for one in &mut drones {
+        one.wait_for("joined", SOON);
     }
-    let told = told.expect("a drone has a rate");
+    let key = key_in(&homes[0]);
+    let told = until("a drone meets its rate", SOON, async || {
+        let answers = join_all((0..20).map(|_| beat(base, &key, "d1"))).await;
+        answers.into_iter().find(|answer| answer.status != 200)
+    })
+    .await;
     assert!(told.code() == "too_many_requests" && told.retry_after.is_some(), "{}", told.text());
     assert_eq!(beat(base, &key_in(&homes[1]), "d2").await.status, 200);
-    let large = vec![b' '; 5_000];
-    let shown = [JSON, ("x-api-key", another.as_str())];
-    let answer = send("POST", &format!("{base}/api/drones/enrol"), &shown, large).await;
-    assert_eq!(answer.code(), "body_too_large");
 }
 
 #[actix_web::test]
