@@ -84,9 +84,11 @@ async fn drones_join_with_one_token_and_each_has_its_own_key_and_id() {
     put_profile(&node.url, &profile("p", &source.url())).await;
     until("its records arrive", SOON, async || (records(&node.url, "p").await.len() == 1).then_some(())).await;
 
-    let all = get(&format!("{}/api/drones", node.url)).await.json();
-    let all = all["items"].as_array().unwrap();
-    assert_eq!(all.len(), 3);
+    let all = until("all three are known", SOON, async || {
+        let all = get(&format!("{}/api/drones", node.url)).await.json();
+        all["items"].as_array().filter(|all| all.len() == 3).cloned()
+    })
+    .await;
     assert!(all.iter().all(|one| one["key"]["invite_id"] == json!(invite_id)), "{all:?}");
     let mut keys: Vec<_> = (1..=3).map(|number| key_in(&shared.join(number.to_string()))).collect();
     keys.sort_unstable();
