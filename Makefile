@@ -31,6 +31,7 @@ bench:
 	cargo bench --bench growth
 	cargo bench --bench growth -- 1 keyed
 	cargo bench --bench footprint
+	cargo bench --bench gateway
 	cargo bench --bench pipeline
 	cargo bench --bench profiles
 	cargo bench --bench memory

@@ -10,7 +10,8 @@
 #   --build              build the image first
 #   --help
 #
-# The key is REGISTRY_API_KEY, or the one that control-plane-up.sh keeps in the data folder.
+# ENROL_TOKEN is the token to join with (chartly drone invite): each drone gets a key of its own. Without one they work
+# with the shared key: REGISTRY_API_KEY, or the one that control-plane-up.sh keeps in the data folder.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -39,10 +40,13 @@ fi
 if [ -n "$interval" ] && ! [[ $interval =~ ^([0-9]+(ms|s|m|h))+$ ]]; then
   die 64 "--interval is $interval; expected a time such as 30s, 5m or 1h30m"
 fi
-if [ -z "${REGISTRY_API_KEY:-}" ] && [ ! -s "$DATA_DIR/api-key" ]; then
-  die 64 "there is no key; set REGISTRY_API_KEY to the one of the control plane"
+if [ -n "${ENROL_TOKEN:-}" ]; then
+  export ENROL_TOKEN
+elif [ -z "${REGISTRY_API_KEY:-}" ] && [ ! -s "$DATA_DIR/api-key" ]; then
+  die 64 "there is no key; set ENROL_TOKEN (chartly drone invite), or REGISTRY_API_KEY to the one of the control plane"
+else
+  ensure_key
 fi
-ensure_key
 export PROCESS_INTERVAL=$interval
 
 with_docker() {

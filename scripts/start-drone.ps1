@@ -1,6 +1,7 @@
 <#
 .SYNOPSIS
-Starts drones that work for a control plane. The count is how many run then.
+Starts drones that work for a control plane. The count is how many run then. They join with ENROL_TOKEN, else they work with
+the shared key.
 
 .EXAMPLE
 scripts\start-drone.ps1 -ControlPlane http://gateway:8090 -Count 5 -Interval 5m
@@ -26,10 +27,12 @@ if ($Native) {
     Invoke-Native 'drone-up.sh' $arguments
 }
 Assert-Docker
-if (-not $env:REGISTRY_API_KEY -and -not (Test-Path -LiteralPath (Join-Path $DataDir 'api-key'))) {
-    Stop-WithError 64 'there is no key; set REGISTRY_API_KEY to the one of the control plane'
+if (-not $env:ENROL_TOKEN) {
+    if (-not $env:REGISTRY_API_KEY -and -not (Test-Path -LiteralPath (Join-Path $DataDir 'api-key'))) {
+        Stop-WithError 64 'there is no key; set ENROL_TOKEN (chartly drone invite), or REGISTRY_API_KEY to the one of the control plane'
+    }
+    Initialize-Key
 }
-Initialize-Key
 # Inside a container this machine has another name.
 $env:CONTROL_PLANE = $ControlPlane -replace '^(https?://)(localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$)', '$1host.docker.internal'
 $env:PROCESS_INTERVAL = $Interval

@@ -21,12 +21,14 @@ use crate::telemetry;
 #[command(
     name = "chartly-drone",
     version,
-    after_help = "Every flag is also a setting (CHARTLY__DRONE__…); CONTROL_PLANE, DRONE_ID, REGISTRY_API_KEY and \
-                  PROCESS_INTERVAL are understood too.\n\n\
+    after_help = "Every flag is also a setting (CHARTLY__DRONE__…); CONTROL_PLANE, DRONE_ID, ENROL_TOKEN, \
+                  REGISTRY_API_KEY and PROCESS_INTERVAL are understood too. A secret may come from a file: \
+                  ENROL_TOKEN_FILE, REGISTRY_API_KEY_FILE.\n\n\
                   Exit codes: 0 stopped in order, with --profiles: all runs succeeded; 65 a profile cannot be used; \
-                  70 supervision gave up, start again; 74 data folder, spool or --to; 76 the control plane is of \
-                  another release or another program; 77 it does not take our key; 78 settings; 2 flags; 1 anything \
-                  else, with --profiles: a run failed or stopped at a limit."
+                  67 the control plane has revoked the drone's key; 70 supervision gave up, start again; 74 data \
+                  folder, spool or --to; 76 the control plane is of another release or another program; 77 it does \
+                  not take our key or token; 78 settings; 2 flags; 1 anything else, with --profiles: a run failed or \
+                  stopped at a limit."
 )]
 pub struct Cli {
     /// URL of the gateway.
@@ -132,7 +134,10 @@ fn start(cli: &Cli) -> Result<u8, StartError> {
     on_actix(async move {
         let control_plane = control_plane.trim_end_matches('/');
         let drone = StandaloneDrone::start(settings, drone_id, labels, control_plane, &data_dir).await?;
-        Ok(drone.run().await)
+        match drone {
+            Some(drone) => Ok(drone.run().await),
+            None => Ok(0),
+        }
     })
 }
 

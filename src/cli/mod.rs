@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod doctor;
 pub mod drone;
+mod fleet;
 mod health;
 mod postgres_tools;
 mod profile;
@@ -53,6 +54,8 @@ enum Verb {
     Restore(restore::Args),
     /// Checks what is stored: the file, ids against contents, counts, rows that belong to nothing.
     Doctor(doctor::Args),
+    /// Lets drones join with a token and a key of their own, and takes keys back.
+    Drone(fleet::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -66,6 +69,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Backup(args) => backup::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Restore(args) => restore::run(&args),
+        Verb::Drone(args) => fleet::run(args),
         Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
         Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),
     };

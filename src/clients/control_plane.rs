@@ -14,7 +14,9 @@ use super::peer::{Peer, decode, fault_in};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::protocol::aggregator::Receipt;
+use crate::protocol::call::Done;
 use crate::protocol::coordinator::{Beat, BeatReply, DroneHello, Registered, ReplayOf, ReplaysRequested, Work};
+use crate::protocol::enrolment::Enrolled;
 use crate::protocol::fault::{Code, Fault};
 
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -49,8 +51,8 @@ impl ControlPlane {
         self.peer.base()
     }
 
-    /// Whether this is a gateway that we can work for. Changes nothing there.
-    pub async fn greet(&self, drone: &DroneId) -> Result<(), Unfit> {
+    /// Whether this is a gateway that we understand. Needs no key.
+    pub async fn look(&self) -> Result<(), Unfit> {
         let url = self.url().to_owned();
         let reply = self.peer.send(Method::GET, "/health", &[], Bytes::new(), GREETING_DEADLINE).await;
         let reply = reply.map_err(|fault| away(&fault))?;
@@ -59,14 +61,36 @@ impl ControlPlane {
         }
         let health: Health = serde_json::from_slice(&reply.body)
             .map_err(|_| Unfit::Stranger { url: url.clone(), what: format!("status {}", reply.status.as_u16()) })?;
-        self.peer.judge(health.protocol, &health.version)?;
+        self.peer.judge(health.protocol, &health.version)
+    }
+
+    /// Whether this is a gateway that we can work for. Changes nothing there.
+    pub async fn greet(&self, drone: &DroneId) -> Result<(), Unfit> {
+        self.look().await?;
+        let url = self.url().to_owned();
         let beat = serde_json::json!({"drone_id": drone});
         match self.post::<_, BeatReply>("/api/drones/heartbeat", &beat).await {
+            Err(fault) if fault.code == Code::KeyRevoked => Err(Unfit::Revoked { url }),
             Err(fault) if matches!(fault.code, Code::Unauthenticated | Code::Forbidden) => Err(Unfit::Key { url }),
             Err(fault) if fault.code == Code::NotFound => Err(Unfit::Stranger { url, what: "no gateway there".into() }),
-            Err(fault) => Err(Unfit::Away(fault.detail)),
+            Err(fault) => Err(away(&fault)),
             Ok(_) => Ok(()),
         }
+    }
+
+    /// Shows this key from now on, in all clones.
+    pub fn use_key(&self, key: SecretString) {
+        self.peer.use_key(key);
+    }
+
+    /// Joins with the token that is shown as the key; from then on the drone is known by its own.
+    pub async fn enrol(&self, drone: &DroneId, key: Digest) -> Result<Enrolled, Fault> {
+        self.post("/api/drones/enrol", &serde_json::json!({"drone_id": drone, "key": key})).await
+    }
+
+    /// Makes the drone's next key known. It is in force when it is first shown.
+    pub async fn set_next_key(&self, drone: &DroneId, key: Digest) -> Result<Done, Fault> {
+        self.post(&format!("/api/drones/{drone}/key"), &serde_json::json!({"key": key})).await
     }
 
     pub async fn register(&self, hello: &DroneHello) -> Result<Registered, Fault> {

@@ -11,13 +11,20 @@ use super::peer::{Peer, Reply};
 use crate::protocol::fault::{Code, Fault};
 use crate::protocol::hello::{HELLO_ROUTE, Hello, PROTOCOL, is_spoken};
 
-/// Why not. Only `Away` mends itself.
+/// Why not. Only `Away` and `Hangs` mend themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unfit {
     #[error("{0}")]
     Away(String),
-    #[error("{url} does not take our key; give both processes the same REGISTRY_API_KEY")]
+    /// It takes connections and does not answer in time.
+    #[error("{0}")]
+    Hangs(String),
+    #[error(
+        "{url} does not take our key; give both processes the same REGISTRY_API_KEY, or a drone a token (ENROL_TOKEN)"
+    )]
     Key { url: String },
+    #[error("{url} has revoked the key of this drone; let it join again with a new token (ENROL_TOKEN)")]
+    Revoked { url: String },
     #[error(
         "{url} is of version {version} and speaks protocol {protocol}, we speak {PROTOCOL}; run releases that are next \
          to each other"
@@ -27,6 +34,13 @@ pub enum Unfit {
     Stranger { url: String, what: String },
     #[error("{url} runs {there}, not the {role}; check the address of the {role}")]
     OtherRole { url: String, role: String, there: String },
+}
+
+impl Unfit {
+    /// Whether waiting may mend it.
+    pub fn mends_itself(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Hangs(_))
+    }
 }
 
 impl Peer {
@@ -69,5 +83,8 @@ impl Peer {
 
 pub(super) fn away(fault: &Fault) -> Unfit {
     debug_assert_ne!(fault.code, Code::Unauthenticated, "a reply, not a failure to get one");
-    Unfit::Away(fault.detail.clone())
+    match fault.code {
+        Code::Deadline => Unfit::Hangs(fault.detail.clone()),
+        _ => Unfit::Away(fault.detail.clone()),
+    }
 }

@@ -4,7 +4,9 @@
 
 mod control_plane;
 mod greeting;
+mod hang;
 mod peer;
+mod shown_key;
 mod tls;
 
 use actix::{Actor, Context, Handler};
@@ -15,7 +17,8 @@ use crate::runtime::{AskError, Handle};
 
 pub use control_plane::{ControlPlane, Fetched};
 pub use greeting::Unfit;
-pub use peer::Peer;
+pub use hang::Hang;
+pub use peer::{Peer, decode};
 pub use tls::{client_config, install_crypto};
 
 /// A role's client. `A` is the actor that answers where the role is local.

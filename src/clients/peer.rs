@@ -1,14 +1,18 @@
 //! The only HTTP client towards our own services: base URL, key, deadline, and the two-step truth about writes. A
 //! connection that was never made is "not handled, safe to retry"; an answer that never came is "outcome unknown".
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::{Method, StatusCode};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use super::hang::Hang;
+use super::shown_key::ShownKey;
 use super::tls::client_config;
 use crate::protocol::call::Call;
 use crate::protocol::fault::{Code, Fault, Problem, Retry};
@@ -18,21 +22,40 @@ const MAX_REPLY_BYTES: usize = 256 << 20;
 /// Tries of a message that was not handled, or that may be repeated.
 const MAX_TRIES: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Of one thread to one peer.
+const MAX_CONNECTIONS: usize = 64;
 
 thread_local! {
-    // awc's client cannot cross threads, and one for each request would cost a DNS look-up and a handshake each.
-    static HTTP: awc::Client = awc::Client::builder()
-        .connector(awc::Connector::new().rustls_0_23(client_config()).timeout(CONNECT_TIMEOUT).limit(64))
-        .disable_redirects()
-        .finish();
+    // awc's client cannot cross threads, and one for each request would cost a DNS look-up and a handshake each. Each
+    // peer has its own, since the bound on connections is one of the client: a peer that hangs must not use up those of
+    // the others.
+    static HTTP: RefCell<HashMap<String, awc::Client>> = RefCell::default();
+}
+
+fn http_to(base: &str) -> awc::Client {
+    HTTP.with_borrow_mut(|clients| match clients.get(base) {
+        Some(client) => client.clone(),
+        None => clients.entry(base.to_owned()).or_insert_with(new_client).clone(),
+    })
+}
+
+fn new_client() -> awc::Client {
+    let connector = awc::Connector::new().rustls_0_23(client_config()).timeout(CONNECT_TIMEOUT);
+    // Each request has one deadline of ours around all of it.
+    let client = awc::Client::builder().connector(connector.limit(MAX_CONNECTIONS)).disable_redirects();
+    client.disable_timeout().no_default_headers().finish()
 }
 
 /// Another process of ours.
 #[derive(Clone, Debug)]
 pub struct Peer {
     base: String,
-    key: Option<SecretString>,
+    /// What faults call it.
+    name: String,
+    key: ShownKey,
     deadline: Duration,
+    read_deadline: Duration,
+    hang: Hang,
 }
 
 /// What came back, whatever its status.
@@ -45,7 +68,27 @@ pub struct Reply {
 impl Peer {
     /// `base` is `http(s)://host:port`, with or without a slash at the end.
     pub fn new(base: &str, key: Option<SecretString>, deadline: Duration) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), key, deadline }
+        let base = base.trim_end_matches('/').to_owned();
+        let (name, key, hang) = (base.clone(), ShownKey::new(key), Hang::default());
+        Self { base, name, key, deadline, read_deadline: deadline, hang }
+    }
+
+    /// The process of a role, so that faults name it, with a deadline of its own for what only looks.
+    #[must_use]
+    pub fn of_role(mut self, role: &str, read_deadline: Duration) -> Self {
+        self.name = format!("the {role} at {}", self.base);
+        self.read_deadline = read_deadline;
+        self
+    }
+
+    /// Whether it is known to hang: calls are then refused at once, until it is known to answer.
+    pub fn hang(&self) -> &Hang {
+        &self.hang
+    }
+
+    /// Shows this key from now on, in all clones.
+    pub(super) fn use_key(&self, key: SecretString) {
+        self.key.replace(key);
     }
 
     pub fn base(&self) -> &str {
@@ -56,10 +99,16 @@ impl Peer {
     pub async fn call<M: Call>(&self, message: &M) -> Result<M::Reply, Fault> {
         let body = serde_json::to_vec(message)
             .map_err(|error| Fault::new(Code::Internal, format!("the message cannot be written: {error}")))?;
+        if self.hang.is_known() {
+            return Err(self
+                .fault(Code::Unavailable, "it hangs: it takes connections and does not answer")
+                .retry_after(2));
+        }
         let body = Bytes::from(body);
+        let deadline = if M::IS_READ { self.read_deadline } else { self.deadline };
         let mut tries = 1;
         loop {
-            let result = self.post_json(M::ROUTE, body.clone()).await.and_then(|reply| decode(&reply));
+            let result = self.post_json(M::ROUTE, body.clone(), deadline).await.and_then(|reply| decode(&reply));
             let Err(fault) = &result else { return result };
             let again = match fault.code.retry() {
                 Retry::Safe => true,
@@ -74,8 +123,8 @@ impl Peer {
         }
     }
 
-    async fn post_json(&self, path: &str, body: Bytes) -> Result<Reply, Fault> {
-        self.send(Method::POST, path, &[("content-type", "application/json")], body, self.deadline).await
+    async fn post_json(&self, path: &str, body: Bytes, deadline: Duration) -> Result<Reply, Fault> {
+        self.send(Method::POST, path, &[("content-type", "application/json")], body, deadline).await
     }
 
     /// One request, one try. An error status is still a reply; the fault is for when there is none.
@@ -88,14 +137,12 @@ impl Peer {
         deadline: Duration,
     ) -> Result<Reply, Fault> {
         let url = format!("{}{path}", self.base);
-        let http = HTTP.with(awc::Client::clone);
-        let mut request = http.request(method, &url).timeout(deadline);
+        let http = http_to(&self.base);
+        let mut request = http.request(method, &url).no_decompress();
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
         }
-        if let Some(key) = &self.key {
-            request = request.insert_header(("x-api-key", key.expose_secret()));
-        }
+        request = self.key.on(request, |request, key| request.insert_header(("x-api-key", key)));
         let exchange = async {
             let mut response = request.send_body(body).await.map_err(|error| self.unsent(&error))?;
             let status = response.status();
@@ -113,11 +160,9 @@ impl Peer {
         path: &str,
         deadline: Duration,
     ) -> Result<impl Stream<Item = Result<Bytes, Fault>> + Unpin + use<>, Fault> {
-        let http = HTTP.with(awc::Client::clone);
+        let http = http_to(&self.base);
         let mut request = http.get(format!("{}{path}", self.base)).timeout(deadline).no_decompress();
-        if let Some(key) = &self.key {
-            request = request.insert_header(("x-api-key", key.expose_secret()));
-        }
+        request = self.key.on(request, |request, key| request.insert_header(("x-api-key", key)));
         let mut response = request.send().await.map_err(|error| self.unsent(&error))?;
         if !response.status().is_success() {
             let status = response.status();
@@ -145,13 +190,13 @@ impl Peer {
     }
 
     fn fault(&self, code: Code, what: &str) -> Fault {
-        let fault = Fault::new(code, format!("{}: {what}", self.base));
+        let fault = Fault::new(code, format!("{}: {what}", self.name));
         if code == Code::Unavailable { fault.retry_after(1) } else { fault }
     }
 }
 
 /// Reads a reply as the success it is, or as the fault that it tells.
-pub(super) fn decode<T: serde::de::DeserializeOwned>(reply: &Reply) -> Result<T, Fault> {
+pub fn decode<T: serde::de::DeserializeOwned>(reply: &Reply) -> Result<T, Fault> {
     if !reply.status.is_success() {
         return Err(fault_in(reply));
     }

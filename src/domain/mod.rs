@@ -14,4 +14,5 @@ pub mod rejects;
 pub mod report;
 pub mod retention;
 pub mod run;
+pub mod secret_form;
 pub mod shape;

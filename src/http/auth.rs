@@ -7,8 +7,10 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use subtle::ConstantTimeEq;
 
+use super::keyring::ENROL_ROUTE;
 use crate::domain::digest::Digest;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{DroneId, TenantId};
+use crate::domain::secret_form::drone_key_digest;
 use crate::protocol::fault::{Code, Fault};
 
 pub const API_KEY: header::HeaderName = header::HeaderName::from_static("x-api-key");
@@ -29,6 +31,16 @@ pub struct Identity {
     pub tenant: TenantId,
     /// Names the key without telling it.
     pub key: Digest,
+    /// Whose key it is, where it is a drone's own; none: it may do everything.
+    pub drone: Option<DroneKey>,
+}
+
+/// A drone that showed its own key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroneKey {
+    pub drone_id: DroneId,
+    /// It should make a new one.
+    pub rotate: bool,
 }
 
 /// What a request asks of its caller.
@@ -69,9 +81,17 @@ impl Gate {
         }
     }
 
+    /// Whether reads need no key.
+    pub fn reads_are_open(&self) -> bool {
+        !self.key_for_reads
+    }
+
     fn need(&self, method: &Method, path: &str) -> Need {
+        if path == ENROL_ROUTE {
+            return Need::Nothing;
+        }
         let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if !reads || path.starts_with("/internal/") {
+        if !reads || path.starts_with("/internal/") || path.starts_with("/api/drones/invites") {
             return Need::Key;
         }
         if self.key_for_reads && !is_always_open(path) {
@@ -85,20 +105,26 @@ impl Gate {
         let digest = Digest::of(key);
         let known = digest.as_bytes().ct_eq(self.admin.as_bytes());
         if key.len() <= MAX_KEY_BYTES && bool::from(known) {
-            return Shown::Good(Identity { tenant: TenantId::default(), key: digest });
+            return Shown::Good(Identity { tenant: TenantId::default(), key: digest, drone: None });
         }
         Shown::Wrong
     }
 }
 
 /// Probes, and the documentation that tells how to send a key.
-fn is_always_open(path: &str) -> bool {
+pub fn is_always_open(path: &str) -> bool {
     matches!(path, "/" | "/health" | "/ready" | "/metrics" | "/api/openapi.json")
         || path == "/api/docs"
         || path.starts_with("/api/docs/")
 }
 
-fn key_of(headers: &HeaderMap) -> Option<&[u8]> {
+/// The digest of the drone's key that was shown; none where it has not the form of one.
+pub fn shown_drone_key(headers: &HeaderMap) -> Option<Digest> {
+    drone_key_digest(key_of(headers)?)
+}
+
+/// What was shown as a key.
+pub fn key_of(headers: &HeaderMap) -> Option<&[u8]> {
     if let Some(key) = headers.get(API_KEY) {
         return Some(key.as_bytes());
     }
@@ -123,9 +149,12 @@ mod tests {
     fn writes_and_internal_routes_need_the_key() {
         let gate = Gate::new("secret", false);
         let none = HeaderMap::new();
-        for (method, path) in
-            [(Method::POST, "/api/results"), (Method::DELETE, "/"), (Method::GET, "/internal/registry/get-profile")]
-        {
+        for (method, path) in [
+            (Method::POST, "/api/results"),
+            (Method::DELETE, "/"),
+            (Method::GET, "/internal/registry/get-profile"),
+            (Method::GET, "/api/drones/invites"),
+        ] {
             assert_eq!(gate.admit(&method, path, &none).unwrap_err().code, Code::Unauthenticated, "{method} {path}");
             let wrong = headers(API_KEY, "Secret");
             assert!(gate.admit(&method, path, &wrong).is_err());

@@ -76,7 +76,7 @@ impl Elsewhere {
     pub async fn greet(&self, is_elsewhere: impl Fn(Role) -> bool) -> Result<(), Unfit> {
         let looked_for = self.roles.iter().filter(|remote| is_elsewhere(remote.role));
         let outcomes = join_all(looked_for.map(|remote| remote.peer.greet(remote.role.as_str(), LOOK_TIMEOUT))).await;
-        let hopeless = outcomes.into_iter().filter_map(Result::err).find(|unfit| !matches!(unfit, Unfit::Away(_)));
+        let hopeless = outcomes.into_iter().filter_map(Result::err).find(|unfit| !unfit.mends_itself());
         hopeless.map_or(Ok(()), Err)
     }
 
@@ -116,6 +116,10 @@ impl Elsewhere {
 impl RemoteRole {
     async fn look(&self) {
         let answer = self.peer.greet(self.role.as_str(), LOOK_TIMEOUT).await;
+        match &answer {
+            Err(Unfit::Hangs(_)) => self.peer.hang().suspect(),
+            _ => self.peer.hang().clear(),
+        }
         let now = answer.err().map(|unfit| unfit.to_string());
         let before = std::mem::replace(&mut *self.away.lock().unwrap_or_else(PoisonError::into_inner), now.clone());
         match (before, now) {

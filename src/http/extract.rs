@@ -9,18 +9,39 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
-use super::auth::Identity;
+use super::auth::{DroneKey, Identity};
 use super::body;
+use super::keyring::{ENROL_ROUTE, refused};
 use super::middleware::time_cap::WaitsForBody;
 use super::problem::{HttpError, malformed_json};
 use super::state::AppState;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{DroneId, TenantId};
 use crate::protocol::fault::{Code, Fault};
 
 /// Whose data a request is about.
 #[derive(Debug)]
 pub struct Caller {
     pub tenant: TenantId,
+    /// The drone that calls with its own key.
+    pub drone: Option<DroneKey>,
+}
+
+impl Caller {
+    /// Refuses a drone's own key for what no drone does.
+    pub fn needs_the_shared_key(&self, what: &str) -> Result<(), Fault> {
+        let Some(own) = &self.drone else { return Ok(()) };
+        refused("route", None, Some(&own.drone_id));
+        let detail = format!("{what} needs the shared key, and this is the key of drone {}", own.drone_id);
+        Err(Fault::new(Code::Forbidden, detail))
+    }
+
+    /// A drone speaks for itself alone; the shared key speaks for all.
+    pub fn speaks_for(&self, drone_id: &DroneId) -> Result<(), Fault> {
+        let Some(own) = self.drone.as_ref().filter(|own| own.drone_id != *drone_id) else { return Ok(()) };
+        refused("other drone", None, Some(&own.drone_id));
+        let detail = format!("the key is that of drone {}, which cannot speak for drone {drone_id}", own.drone_id);
+        Err(Fault::new(Code::Forbidden, detail).at("drone_id"))
+    }
 }
 
 impl FromRequest for Caller {
@@ -28,8 +49,11 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let tenant = request.extensions().get::<Identity>().map(|identity| identity.tenant.clone());
-        ready(Ok(Self { tenant: tenant.unwrap_or_default() }))
+        let extensions = request.extensions();
+        let Some(identity) = extensions.get::<Identity>() else {
+            return ready(Ok(Self { tenant: TenantId::default(), drone: None }));
+        };
+        ready(Ok(Self { tenant: identity.tenant.clone(), drone: identity.drone.clone() }))
     }
 }
 
@@ -116,8 +140,11 @@ async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Vec<u8>, F
     let state = state.ok_or_else(|| Fault::new(Code::Internal, "the server was put together without its state"))?;
     let waits = request.extensions().get::<WaitsForBody>().cloned().unwrap_or_default();
     waits.set(true);
-    let between_roles = request.match_info().as_str().starts_with("/internal/");
-    let bodies = if between_roles { &state.internal_bodies } else { &state.bodies };
+    let bodies = match request.match_info().as_str() {
+        path if path.starts_with("/internal/") => &state.internal_bodies,
+        ENROL_ROUTE => &state.small_bodies,
+        _ => &state.bodies,
+    };
     let bytes = bodies.read(request.headers(), payload).await;
     waits.set(false);
     bytes

@@ -13,7 +13,7 @@ use crate::actors::{Aggregator, Clients, Coordinator, Registry, Reporter};
 use crate::clients::Client;
 use crate::protocol::call::Call;
 use crate::protocol::hello::{HELLO_ROUTE, Hello};
-use crate::protocol::{aggregator, coordinator, registry, reporter};
+use crate::protocol::{aggregator, coordinator, enrolment, registry, reporter};
 
 /// Serves a greeting, and every role that `clients` knows to be local, and what they tell.
 pub(super) fn routes(config: &mut ServiceConfig, clients: &Clients, own: &Live, hello: &Hello) {
@@ -21,6 +21,7 @@ pub(super) fn routes(config: &mut ServiceConfig, clients: &Clients, own: &Live, 
     serve_events(config, own);
     serve_registry(config, &clients.registry);
     serve_coordinator(config, &clients.coordinator);
+    serve_enrolment(config, &clients.coordinator);
     serve_aggregator(config, &clients.aggregator);
     serve_reporter(config, &clients.reporter);
 }
@@ -45,6 +46,10 @@ role!(serve_coordinator, Coordinator:
     coordinator::Register, coordinator::Heartbeat, coordinator::GetWork, coordinator::ListDrones,
     coordinator::GetDrone, coordinator::GetDroneStats, coordinator::DrainDrone, coordinator::RunNow,
     coordinator::Replay, coordinator::ProfilesChanged,
+);
+role!(serve_enrolment, Coordinator:
+    enrolment::Invite, enrolment::ListInvites, enrolment::WithdrawInvite, enrolment::Enrol, enrolment::CheckKey,
+    enrolment::AskRotation, enrolment::SetNextKey, enrolment::RevokeKey,
 );
 role!(serve_aggregator, Aggregator:
     aggregator::StoreBatch, aggregator::ListRecords, aggregator::ListResults, aggregator::GetHistory, aggregator::ListRuns,

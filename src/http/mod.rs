@@ -12,6 +12,7 @@ pub mod etag;
 pub mod extract;
 pub mod health;
 mod internal;
+pub mod keyring;
 pub mod live;
 pub mod metrics;
 pub mod middleware;

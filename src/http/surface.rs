@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
 use super::elsewhere::Elsewhere;
+use super::keyring::Keyring;
 use super::live::Live;
 use super::metrics::Totals;
 use super::node::{NodeView, Phase, RolePlace};
@@ -77,12 +78,14 @@ impl Surface<'_> {
         let own = Live::new(self.events.clone(), MAX_LISTENING_PROCESSES, self.phase.clone());
         let live = Data::new(live.with_relayed(self.elsewhere.events().clone()));
         let previews = Data::new(self.previews()?);
+        let keyring = Data::new(Keyring::new(self.clients.coordinator.clone(), &self.settings.http));
         let hello = self.hello();
         let is_gateway = self.settings.node.roles.holds(Role::Gateway);
         Ok(Arc::new(move |config: &mut web::ServiceConfig| {
             config.app_data(clients.clone()).app_data(live.clone()).app_data(previews.clone());
             config.configure(|config| internal::routes(config, &clients, &own, &hello));
             if is_gateway {
+                config.app_data(keyring.clone());
                 config.configure(routes::all).configure(docs::routes).configure(docs::files);
             }
         }))

@@ -6,15 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::enrol;
 use super::error::{StartError, exit};
 use super::pulse;
 use super::signals::Signals;
 use crate::actors::drone::{Drone, KeptSettings, Options};
-use crate::clients::{ControlPlane, Unfit};
+use crate::clients::ControlPlane;
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
+use crate::domain::secret_form::token_digest;
 use crate::pipeline::FetchSettings;
 use crate::pipeline::fetch::Ledger;
 use crate::runtime::{Clock, DrainSequence, Root};
@@ -53,6 +55,7 @@ pub(super) async fn embed(
             max_per_host: settings.drone.max_per_host,
             max_batches_per_s: settings.drone.uplink_batches_per_s,
             min_interval_ms: i64::try_from(settings.drone.min_interval_ms).unwrap_or(i64::MAX),
+            own_key: None,
         };
         drones.push(Drone::start(root, &place, options).await?);
     }
@@ -68,26 +71,26 @@ pub struct StandaloneDrone {
 }
 
 impl StandaloneDrone {
+    /// Joins the control plane and starts. None: a signal came while it waited to join.
     pub async fn start(
         settings: Settings,
         drone_id: DroneId,
         labels: Labels,
         control_plane: &str,
         data_dir: &Path,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Option<Self>, StartError> {
         let fetch = fetch_settings(&settings.drone, ledger(data_dir)?)?;
-        let control_plane = ControlPlane::new(control_plane, settings.api_key.clone());
-        match control_plane.greet(&drone_id).await {
-            Ok(()) => {}
-            Err(Unfit::Away(reason)) => tracing::warn!(reason, "the control plane is not there yet; trying again"),
-            Err(unfit) => return Err(StartError::Peer(unfit)),
-        }
+        let mut signals = Signals::listen().map_err(|error| StartError::Other(error.to_string()))?;
+        let joined = tokio::select! {
+            joined = enrol::join(&settings, &drone_id, control_plane, data_dir) => joined?,
+            () = signals.next() => return Ok(None),
+        };
         let root = Root::new();
         let place = root.place("drone").map_err(StartError::Thread)?;
         let options = Options {
             drone_id,
             labels,
-            control_plane,
+            control_plane: joined.control_plane,
             spool: spool(&settings.drone, data_dir),
             kept: kept(&settings.drone, data_dir),
             max_concurrency: settings.drone.max_concurrency,
@@ -96,16 +99,17 @@ impl StandaloneDrone {
             max_per_host: settings.drone.max_per_host,
             max_batches_per_s: settings.drone.uplink_batches_per_s,
             min_interval_ms: i64::try_from(settings.drone.min_interval_ms).unwrap_or(i64::MAX),
+            own_key: joined.own_key,
         };
         let drone = Drone::start(&root, &place, options).await?;
         pulse::start(&root, &place, data_dir);
         let shutdown = Duration::from_millis(settings.node.shutdown_ms);
-        Ok(Self { root, drone, shutdown })
+        Ok(Some(Self { root, drone, shutdown }))
     }
 
     /// Runs until a signal or an escalation, then stops in order. Returns the exit code.
     pub async fn run(self) -> u8 {
-        let mut escalated = self.root.escalated();
+        let (mut escalated, mut revoked) = (self.root.escalated(), self.drone.revoked());
         let mut signals = match Signals::listen() {
             Ok(signals) => signals,
             Err(error) => {
@@ -116,6 +120,7 @@ impl StandaloneDrone {
         let code = tokio::select! {
             () = signals.next() => 0,
             _ = escalated.wait_for(Option::is_some) => exit::ESCALATED,
+            _ = revoked.wait_for(|revoked| *revoked) => exit::REVOKED,
         };
         tracing::info!(drone = %self.drone.id(), code, "stopping");
         let sequence = self.drone.drain(DrainSequence::new(), self.shutdown / 4);
@@ -161,7 +166,16 @@ fn kept(settings: &DroneSettings, data_dir: &Path) -> KeptSettings {
 pub fn check_settings(settings: &Settings) -> Result<(), StartError> {
     fetch_settings(&settings.drone, Arc::default())?;
     settings.store.place().map_err(|problem| StartError::Settings(problem.into()))?;
-    Ok(())
+    check_token(settings.drone.enrol_token.as_ref()).map_err(|problem| StartError::Settings(problem.into()))
+}
+
+fn check_token(token: Option<&SecretString>) -> Result<(), Problem> {
+    let has_form = |text: &SecretString| token_digest(text.expose_secret().as_bytes()).is_some();
+    if token.is_none_or(has_form) {
+        return Ok(());
+    }
+    let expected = "expected what chartly drone invite printed: chartly-join_ and 48 digits";
+    Err(Problem::new(format!("drone.enrol_token (ENROL_TOKEN) is not a token; {expected}")))
 }
 
 /// What the quotas of sources have used up, in a folder of the drones that share it.

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::alone::LinesError;
 use crate::clients::Unfit;
+use crate::protocol::fault::Fault;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
 
@@ -25,6 +26,8 @@ pub enum StartError {
     Listen { host: String, port: u16, error: io::Error },
     #[error("{0}")]
     Peer(Unfit),
+    #[error("{}", .0.detail)]
+    Enrol(Fault),
     #[error("a thread could not be started: {0}")]
     Thread(io::Error),
     #[error(transparent)]
@@ -41,6 +44,8 @@ pub mod exit {
     pub const PROTOCOL: u8 = 76;
     /// A service of ours that does not take our key.
     pub const KEY: u8 = 77;
+    /// The control plane has revoked this drone's key.
+    pub const REVOKED: u8 = 67;
     /// Settings, flags or names that make no sense.
     pub const SETTINGS: u8 = 78;
     /// A port or a peer that cannot be had.
@@ -66,9 +71,11 @@ impl StartError {
             Self::DataFolder { .. } | Self::Store(_) | Self::Lines(_) | Self::Backup(_) => exit::STORAGE,
             Self::Listen { .. } => exit::UNAVAILABLE,
             Self::Peer(Unfit::Key { .. }) => exit::KEY,
+            Self::Peer(Unfit::Revoked { .. }) => exit::REVOKED,
+            Self::Enrol(_) => exit::KEY,
             Self::Peer(Unfit::Version { .. } | Unfit::Stranger { .. }) => exit::PROTOCOL,
             Self::Peer(Unfit::OtherRole { .. }) => exit::SETTINGS,
-            Self::Peer(Unfit::Away(_)) => exit::UNAVAILABLE,
+            Self::Peer(Unfit::Away(_) | Unfit::Hangs(_)) => exit::UNAVAILABLE,
             Self::Profiles(_) => exit::PROFILES,
             Self::Thread(_) | Self::Other(_) => exit::FAILED,
         }

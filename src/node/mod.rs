@@ -4,6 +4,7 @@
 mod alone;
 mod backups;
 mod drones;
+mod enrol;
 mod error;
 mod key;
 mod place;

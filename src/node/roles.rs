@@ -24,9 +24,6 @@ use crate::runtime::{AskError, Clock, DrainSequence, Handle, OnGiveUp, Periodic,
 use crate::settings::{Role, Settings};
 use crate::store::Store;
 
-/// A remote role answers within this, its own deadline included.
-const PEER_DEADLINE: Duration = Duration::from_secs(20);
-
 /// A report may take as long as a request may.
 fn report_deadline(settings: &Settings) -> Duration {
     Duration::from_millis(settings.http.request_timeout_ms)
@@ -112,12 +109,18 @@ fn start_retention(root: &Root, place: &Place, settings: &Settings, store: &Stor
 /// One client for each role.
 pub fn clients(local: &Local, settings: &Settings, key: &SecretString) -> Clients {
     let peers = &settings.peers;
-    let peer = |url: &str, deadline| Peer::new(url, Some(key.clone()), deadline);
+    let (reads, writes) = (peers.read_deadline_ms, peers.write_deadline_ms);
+    let peer = |role: Role, url: &str, deadline| {
+        Peer::new(url, Some(key.clone()), deadline).of_role(role.as_str(), Duration::from_millis(reads))
+    };
+    let writer = |role, url| peer(role, url, Duration::from_millis(writes));
     Clients {
-        registry: wire(local.registry.as_ref(), || peer(&peers.registry_url, PEER_DEADLINE)),
-        aggregator: wire(local.aggregator.as_ref(), || peer(&peers.aggregator_url, PEER_DEADLINE)),
-        coordinator: wire(local.coordinator.as_ref(), || peer(&peers.coordinator_url, PEER_DEADLINE)),
-        reporter: wire(local.reporter.as_ref(), || peer(&peers.reporter_url, report_deadline(settings))),
+        registry: wire(local.registry.as_ref(), || writer(Role::Registry, &peers.registry_url)),
+        aggregator: wire(local.aggregator.as_ref(), || writer(Role::Aggregator, &peers.aggregator_url)),
+        coordinator: wire(local.coordinator.as_ref(), || writer(Role::Coordinator, &peers.coordinator_url)),
+        reporter: wire(local.reporter.as_ref(), || {
+            peer(Role::Reporter, &peers.reporter_url, report_deadline(settings))
+        }),
     }
 }
 

@@ -354,13 +354,13 @@ pub struct GetSummary {
 
 calls! {
     StoreBatch  => Receipt,         "/internal/aggregator/store-batch", repeatable;
-    ListRecords => Page<RecordRow>, "/internal/aggregator/list-records", repeatable;
-    ListResults => Page<RecordRow>, "/internal/aggregator/list-results", repeatable;
-    GetHistory  => Page<RecordRow>, "/internal/aggregator/get-history", repeatable;
-    ListRuns    => Page<RunView>,   "/internal/aggregator/list-runs", repeatable;
-    GetRun      => RunView,         "/internal/aggregator/get-run", repeatable;
-    ListRejects => RejectsPage,     "/internal/aggregator/list-rejects", repeatable;
+    ListRecords => Page<RecordRow>, "/internal/aggregator/list-records", read;
+    ListResults => Page<RecordRow>, "/internal/aggregator/list-results", read;
+    GetHistory  => Page<RecordRow>, "/internal/aggregator/get-history", read;
+    ListRuns    => Page<RunView>,   "/internal/aggregator/list-runs", read;
+    GetRun      => RunView,         "/internal/aggregator/get-run", read;
+    ListRejects => RejectsPage,     "/internal/aggregator/list-rejects", read;
     SettleRun   => RunView,         "/internal/aggregator/settle-run", repeatable;
-    GetRetention => RetentionView,  "/internal/aggregator/get-retention", repeatable;
-    GetSummary  => Summary,         "/internal/aggregator/get-summary", repeatable;
+    GetRetention => RetentionView,  "/internal/aggregator/get-retention", read;
+    GetSummary  => Summary,         "/internal/aggregator/get-summary", read;
 }

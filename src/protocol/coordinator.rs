@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::call::calls;
+use super::enrolment::DroneKeyView;
 use super::paging::{Page, PageRequest};
 use crate::domain::digest::Digest;
 use crate::domain::fleet::{DroneState, Labels};
@@ -88,6 +89,9 @@ pub struct BeatReply {
     /// Grows whenever the drone's work may have changed.
     pub revision: u64,
     pub server_ms: i64,
+    /// The drone should make a new key of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rotate_key: bool,
 }
 
 /// One profile version that a drone should run.
@@ -164,6 +168,9 @@ pub struct DroneView {
     /// Their bytes on disk, compressed.
     #[serde(default)]
     pub kept_bytes: u64,
+    /// Its own key; absent where it works with the shared one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<DroneKeyView>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -267,10 +274,10 @@ pub struct ProfilesChanged {
 calls! {
     Register        => Registered,       "/internal/coordinator/register", repeatable;
     Heartbeat       => BeatReply,        "/internal/coordinator/heartbeat", repeatable;
-    GetWork         => Work,             "/internal/coordinator/get-work", repeatable;
-    ListDrones      => Page<DroneView>,  "/internal/coordinator/list-drones", repeatable;
-    GetDrone        => DroneView,        "/internal/coordinator/get-drone", repeatable;
-    GetDroneStats   => DroneStats,       "/internal/coordinator/get-drone-stats", repeatable;
+    GetWork         => Work,             "/internal/coordinator/get-work", read;
+    ListDrones      => Page<DroneView>,  "/internal/coordinator/list-drones", read;
+    GetDrone        => DroneView,        "/internal/coordinator/get-drone", read;
+    GetDroneStats   => DroneStats,       "/internal/coordinator/get-drone-stats", read;
     DrainDrone      => DroneView,        "/internal/coordinator/drain-drone", repeatable;
     RunNow          => RunRequested,     "/internal/coordinator/run-now", once;
     Replay          => ReplaysRequested, "/internal/coordinator/replay", once;

@@ -54,6 +54,8 @@ codes! {
     MalformedJson     "malformed_json"      400 Never        "The body is not JSON of the expected form";
     Unauthenticated   "unauthenticated"     401 Never        "A key is needed";
     Forbidden         "forbidden"           403 Never        "The key does not allow this";
+    KeyRevoked        "key_revoked"         401 Never        "The key was revoked";
+    TokenRefused      "token_refused"       403 Never        "The token is not good";
     NotFound          "not_found"           404 Never        "There is nothing here";
     UnknownProfile    "unknown_profile"     404 Never        "No profile has this id";
     UnknownDrone      "unknown_drone"       404 Never        "No drone has this id";
@@ -66,6 +68,7 @@ codes! {
     NotQuarantined    "not_quarantined"     409 Never        "The run does not wait in quarantine";
     RunConflict       "run_conflict"        409 Never        "This run id belongs to another profile";
     Expired           "expired"             410 Never        "Retention has removed what stood then";
+    DroneEnrolled     "drone_enrolled"      409 Never        "The drone has joined already";
     VersionConflict   "version_conflict"    412 Never        "The profile has changed meanwhile";
     BodyTooLarge      "body_too_large"      413 Never        "The body is larger than allowed";
     UnsupportedType   "unsupported_type"    415 Never        "The body's type or encoding is not taken here";

@@ -5,6 +5,7 @@ pub mod aggregator;
 pub mod batch;
 pub mod call;
 pub mod coordinator;
+pub mod enrolment;
 pub mod fault;
 pub mod hello;
 pub mod lines;

@@ -152,13 +152,13 @@ pub struct ListBrokenFiles {
 }
 
 calls! {
-    ListProfiles    => Page<ProfileSummary>, "/internal/registry/list-profiles", repeatable;
-    GetProfile      => ProfileView,          "/internal/registry/get-profile", repeatable;
+    ListProfiles    => Page<ProfileSummary>, "/internal/registry/list-profiles", read;
+    GetProfile      => ProfileView,          "/internal/registry/get-profile", read;
     PutProfile      => ProfileView,          "/internal/registry/put-profile", once;
     DeleteProfile   => Done,                 "/internal/registry/delete-profile", repeatable;
-    ListVersions    => Vec<VersionView>,     "/internal/registry/list-versions", repeatable;
+    ListVersions    => Vec<VersionView>,     "/internal/registry/list-versions", read;
     SetPaused       => ProfileSummary,       "/internal/registry/set-paused", repeatable;
     RollBack        => ProfileView,          "/internal/registry/roll-back", once;
-    ValidateProfile => Validation,           "/internal/registry/validate-profile", repeatable;
-    ListBrokenFiles => Vec<BrokenFile>,      "/internal/registry/list-broken-files", repeatable;
+    ValidateProfile => Validation,           "/internal/registry/validate-profile", read;
+    ListBrokenFiles => Vec<BrokenFile>,      "/internal/registry/list-broken-files", read;
 }

@@ -46,6 +46,6 @@ pub struct ListReports {
 
 calls! {
     RunReportSpec => ReportView,          "/internal/reporter/run-report", repeatable;
-    GetReport     => ReportView,          "/internal/reporter/get-report", repeatable;
-    ListReports   => Page<ReportSummary>, "/internal/reporter/list-reports", repeatable;
+    GetReport     => ReportView,          "/internal/reporter/get-report", read;
+    ListReports   => Page<ReportSummary>, "/internal/reporter/list-reports", read;
 }

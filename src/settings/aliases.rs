@@ -22,6 +22,7 @@ pub(super) const ALIASES: &[Alias] = &[
     plain("REGISTRY_API_KEY", "api_key"),
     plain("CONTROL_PLANE", "drone.control_plane"),
     plain("DRONE_ID", "drone.id"),
+    plain("ENROL_TOKEN", "drone.enrol_token"),
     Alias { name: "PROCESS_INTERVAL", key: "drone.min_interval_ms", value: interval_ms },
     plain("PROFILES_DIR", "node.profiles_dir"),
     plain("REGISTRY_URL", "peers.registry_url"),

@@ -75,7 +75,11 @@ impl Settings {
         let above_zero = [
             ("http.rate_per_second", u64::from(http.rate_per_second)),
             ("http.rate_burst", u64::from(http.rate_burst)),
+            ("http.drone_rate_per_second", u64::from(http.drone_rate_per_second)),
+            ("http.drone_rate_burst", u64::from(http.drone_rate_burst)),
             ("http.request_timeout_ms", http.request_timeout_ms),
+            ("peers.read_deadline_ms", self.peers.read_deadline_ms),
+            ("peers.write_deadline_ms", self.peers.write_deadline_ms),
             ("fleet.heartbeat_ms", fleet.heartbeat_ms),
             ("node.profiles_scan_ms", node.profiles_scan_ms),
             ("drone.max_concurrency", drone.max_concurrency as u64),

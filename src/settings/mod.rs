@@ -69,6 +69,8 @@ pub struct HttpSettings {
     pub rate_burst: u32,
     pub require_key_for_reads: bool,
     pub max_event_subscribers: usize,
+    pub drone_rate_per_second: u32,
+    pub drone_rate_burst: u32,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -78,6 +80,8 @@ pub struct PeerSettings {
     pub aggregator_url: String,
     pub coordinator_url: String,
     pub reporter_url: String,
+    pub read_deadline_ms: u64,
+    pub write_deadline_ms: u64,
 }
 
 /// How far an acknowledged write has gone.
@@ -165,6 +169,9 @@ pub struct DroneSettings {
     pub share_data_dir: bool,
     /// No profile runs more often than this; 0: as the profiles say.
     pub min_interval_ms: u64,
+    /// A token to join with, where the drone has no key of its own yet.
+    #[serde(serialize_with = "shown::secret")]
+    pub enrol_token: Option<SecretString>,
 }
 
 /// Backups by schedule, of a store that is a file.

@@ -12,7 +12,7 @@ use super::yaml::Leaf;
 const PREFIX: &str = "CHARTLY__";
 const FILE_SUFFIX: &str = "_FILE";
 /// Settings that may be read from a file, so that they stand in no environment.
-pub(super) const SECRETS: &[&str] = &["api_key", "store.url", "store.password"];
+pub(super) const SECRETS: &[&str] = &["api_key", "store.url", "store.password", "drone.enrol_token"];
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// What the environment sets.

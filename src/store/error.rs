@@ -49,6 +49,19 @@ pub enum StoreError {
     BatchConflict { run: RunId, name: String },
     #[error("{0} runs wait already to be carried out; at most that many may, try again when some are done")]
     TooManyRunRequests(usize),
+    #[error("{0} tokens are kept already; withdrawn and ended ones are forgotten 30 days after their end")]
+    TooManyInvites(usize),
+    #[error("there is no token {0}; GET /api/drones/invites lists them")]
+    UnknownInvite(i64),
+    #[error("the drone cannot join: {0}")]
+    TokenRefused(String),
+    #[error(
+        "drone {0:?} has joined already and has its key; take another id (DRONE_ID), or revoke its key first \
+         (chartly drone revoke {0})"
+    )]
+    DroneEnrolled(DroneId),
+    #[error("drone {0:?} has no key of its own; it works with the shared one, or its key was revoked")]
+    NoOwnKey(DroneId),
     #[error("{0}")]
     Page(Fault),
 
@@ -152,7 +165,10 @@ impl StoreError {
             Self::VersionConflict { .. } => Code::VersionConflict,
             Self::RunConflict { .. } => Code::RunConflict,
             Self::BatchConflict { .. } => Code::BatchConflict,
-            Self::TooManyRunRequests(_) => Code::TooManyRequests,
+            Self::TooManyRunRequests(_) | Self::TooManyInvites(_) => Code::TooManyRequests,
+            Self::UnknownInvite(_) | Self::NoOwnKey(_) => Code::NotFound,
+            Self::TokenRefused(_) => Code::TokenRefused,
+            Self::DroneEnrolled(_) => Code::DroneEnrolled,
             Self::Page(fault) => fault.code,
             Self::Overloaded { .. } => Code::Overloaded,
             Self::TooLarge { .. } => Code::BodyTooLarge,

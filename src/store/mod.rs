@@ -7,6 +7,7 @@
 mod backup;
 mod counts;
 mod doctor;
+mod enrolment;
 mod error;
 mod findings;
 mod held;
@@ -49,6 +50,7 @@ use std::time::Duration;
 
 pub use backup::{Backup, BackupLog, BackupVitals, Counts, Restored, Shelf};
 pub use doctor::{Check, Diagnosis};
+pub use enrolment::{Enrolment, KeyChange, KnownKey, NewInvite};
 pub use error::StoreError;
 pub use lock::FileLock;
 pub use retention::{Removed, RetentionPass};

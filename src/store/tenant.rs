@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use super::enrolment::{Enrolment, KeyChange, KnownKey, NewInvite};
 use super::error::StoreError;
 use super::retention::{Horizon, RetentionPass, expired_of_run};
 use super::types::{NewVersion, SavedDrone};
@@ -15,6 +16,7 @@ use crate::protocol::aggregator::{
 };
 use crate::protocol::batch::Batch;
 use crate::protocol::coordinator::{ReplayOf, ReplayRequest, RunRequest};
+use crate::protocol::enrolment::{DroneKeyView, InviteView};
 use crate::protocol::paging::{Page, PageRequest};
 use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode, VersionView};
 use crate::protocol::reporter::{ReportSummary, ReportView};
@@ -134,6 +136,44 @@ impl TenantStore {
 
     pub async fn set_draining(&self, drone: &DroneId, draining: bool) -> Result<(), StoreError> {
         read!(self, set_draining(drone.clone(), draining))
+    }
+
+    /// Keeps a token; gives its id. At most 1,000 are kept.
+    pub async fn add_invite(&self, invite: NewInvite) -> Result<i64, StoreError> {
+        write!(self, add_invite(invite))
+    }
+
+    /// Tokens, the newest first.
+    pub async fn invites(&self) -> Result<Vec<InviteView>, StoreError> {
+        read!(self, invites())
+    }
+
+    /// Nobody joins with it from now on; those that have, stay.
+    pub async fn withdraw_invite(&self, id: i64, now_ms: i64) -> Result<InviteView, StoreError> {
+        read!(self, withdraw_invite(id, now_ms))
+    }
+
+    /// Gives a drone its key, and takes one use of the token. The same again changes nothing.
+    pub async fn enrol(&self, enrolment: Enrolment, now_ms: i64) -> Result<(), StoreError> {
+        read!(self, enrol(enrolment, now_ms))
+    }
+
+    /// Whose key it is; none where it is nobody's.
+    pub async fn known_key(&self, key: &Digest) -> Result<Option<KnownKey>, StoreError> {
+        read!(self, known_key(*key))
+    }
+
+    pub async fn change_key(&self, drone: &DroneId, change: KeyChange) -> Result<(), StoreError> {
+        read!(self, change_key(drone.clone(), change))
+    }
+
+    /// Keys of the drones from `first` to `last`, by id; drones without a key of their own are left out.
+    pub async fn drone_keys(
+        &self,
+        first: &DroneId,
+        last: &DroneId,
+    ) -> Result<Vec<(DroneId, DroneKeyView)>, StoreError> {
+        read!(self, drone_keys(first.clone(), last.clone()))
     }
 
     /// Asks for a run by hand; gives the request's id. At most 1,000 may wait.

@@ -9,6 +9,7 @@ mod support;
 mod aggregator;
 mod answers;
 mod coordinator;
+mod enrolment;
 mod mailbox;
 mod registry;
 mod reporter;
@@ -41,6 +42,9 @@ contracts! {
     coordinator:
         register Register, heartbeat Heartbeat, get_work GetWork, list_drones ListDrones, get_drone GetDrone,
         get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged;
+    enrolment:
+        invite Invite, list_invites ListInvites, withdraw_invite WithdrawInvite, enrol Enrol, check_key CheckKey,
+        ask_rotation AskRotation, set_next_key SetNextKey, revoke_key RevokeKey;
     aggregator:
         store_batch StoreBatch, list_records ListRecords, list_results ListResults, get_history GetHistory,
         list_runs ListRuns, get_run GetRun, get_summary GetSummary, list_rejects ListRejects, settle_run SettleRun,
@@ -55,6 +59,7 @@ fn every_message_has_a_contract() {
     let sources = [
         include_str!("../../src/protocol/registry.rs"),
         include_str!("../../src/protocol/coordinator.rs"),
+        include_str!("../../src/protocol/enrolment.rs"),
         include_str!("../../src/protocol/aggregator.rs"),
         include_str!("../../src/protocol/reporter.rs"),
     ];

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use crate::compose::{self, words};
 use crate::ended::{self, repository};
 use crate::image::{Image, image};
+use crate::support::postgres::PostgresServer;
 use crate::support::source::{Reply, Source};
-use crate::support::{KEY, Process, get, put_profile, records, until};
+use crate::support::{KEY, Process, get, put_profile, records, skip, until};
 
 const PROGRAMS: [(&str, &str); 2] = [
     ("/usr/local/bin/chartly-drone", env!("CARGO_BIN_EXE_chartly-drone")),
@@ -144,13 +145,34 @@ fn profile(url: &str) -> String {
     )
 }
 
-/// No key is set: the first role makes one in the volume, and all find the same.
 #[actix_web::test]
 async fn what_the_compose_files_declare_works() {
     let engine = Engine::new(&NAMES);
+    the_files_work(&engine, BTreeMap::new()).await;
+    assert!(engine.folder.path().join("volume-control-data/results.db").exists());
+}
+
+/// The server in the container of the profile is a real one, at the address that the name stands for.
+#[actix_web::test]
+async fn what_the_compose_files_declare_works_on_postgres() {
+    let names = [&NAMES[..], &[("postgres", 5432)]].concat();
+    let engine = Engine::new(&names);
+    let port = engine.address("postgres").rsplit(':').next().unwrap().parse().unwrap();
+    let _server = match PostgresServer::contained(port, "chartly", "letters0and1digits").await {
+        Ok(server) => server,
+        Err(component) => return skip("deploy::containers on_postgres", &component),
+    };
+    let host = [("COMPOSE_PROFILES", "postgres"), ("POSTGRES_PASSWORD", "letters0and1digits")];
+    let host = host.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    the_files_work(&engine, host.into()).await;
+    assert!(!engine.folder.path().join("volume-control-data/results.db").exists(), "nothing is in SQLite");
+}
+
+/// No key is set: the first role makes one in the volume, and all find the same. The drones join with a token.
+async fn the_files_work(engine: &Engine, mut host: BTreeMap<String, String>) {
     let empty = engine.folder.path().join("no-profiles");
-    let host = BTreeMap::from([("PROFILES".to_owned(), empty.to_str().unwrap().to_owned())]);
-    let control = control_plane(&engine, &host);
+    host.insert("PROFILES".to_owned(), empty.to_str().unwrap().to_owned());
+    let control = control_plane(engine, &host);
     assert_eq!(control.len(), 5);
     assert_eq!(control[0].1.health(), 1, "not healthy before it runs");
     // In no particular order, all at once, on a new volume.
@@ -168,9 +190,10 @@ async fn what_the_compose_files_declare_works() {
 
     let key = fs::read_to_string(engine.folder.path().join("volume-control-data/api-key")).unwrap();
     let key = key.trim();
+    let token = invite(&gateway, key, 2).await;
     let drone_host = BTreeMap::from([
         ("CONTROL_PLANE".to_owned(), gateway.clone()),
-        ("REGISTRY_API_KEY".to_owned(), key.to_owned()),
+        ("ENROL_TOKEN".to_owned(), token),
         ("DRONE_ALLOW_PRIVATE".to_owned(), "127.0.0.1/32".to_owned()),
         ("DRONE_LABELS".to_owned(), "region=eu".to_owned()),
     ]);
@@ -178,7 +201,7 @@ async fn what_the_compose_files_declare_works() {
     let drone_image = image("drone");
     // --scale drone=2
     let drones = ["drone-1", "drone-2"]
-        .map(|name| Container::of(&engine, name, &drone_image, &file["services"]["drone"], "drone"));
+        .map(|name| Container::of(engine, name, &drone_image, &file["services"]["drone"], "drone"));
     let _fleet = [drones[0].start(), drones[1].start()];
     for drone in &drones {
         until("the drone is healthy", most, async || (drone.health() == 0).then_some(())).await;
@@ -188,6 +211,14 @@ async fn what_the_compose_files_declare_works() {
         (stats["online"] == 2).then_some(())
     })
     .await;
+    let fleet = get(&format!("{gateway}/api/drones")).await.json();
+    assert!(fleet["items"].as_array().unwrap().iter().all(|drone| drone["key"].is_object()), "{fleet}");
+    let keys: Vec<_> = ["1", "2"]
+        .map(|slot| fs::read_to_string(engine.folder.path().join("volume-drone-data").join(slot).join("drone-key")))
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert!(keys[0] != keys[1] && !keys.contains(&key.to_owned()), "each has its own");
 
     let source = Source::start(|_, _| Reply::json(r#"[{"n":"a","v":1},{"n":"b","v":2}]"#));
     let headers = [("content-type", "application/yaml"), ("x-api-key", key)];
@@ -201,6 +232,14 @@ async fn what_the_compose_files_declare_works() {
     assert_eq!(records(&gateway, "fetched").await.len(), 2);
     only_volumes_were_written(&control, &drones);
     assert_eq!(running.len(), 5);
+}
+
+async fn invite(gateway: &str, key: &str, uses: u32) -> String {
+    let headers = [("content-type", "application/json"), ("x-api-key", key)];
+    let body = json!({"uses": uses}).to_string();
+    let invited = crate::support::send("POST", &format!("{gateway}/api/drones/invites"), &headers, body).await;
+    assert_eq!(invited.status, 201, "{}", invited.text());
+    invited.json()["token"].as_str().unwrap().to_owned()
 }
 
 /// The root file system is read-only there; here nothing may have been written beside the volumes.

@@ -10,8 +10,8 @@ use crate::ended::{self, Ended, repository};
 use crate::tools;
 
 const STUB: &str = r#"#!/bin/sh
-printf '%s | port=%s cp=%s key=%s interval=%s profiles=%s\n' "$*" "$GATEWAY_PORT" "$CONTROL_PLANE" \
-  "${REGISTRY_API_KEY:+set}" "$PROCESS_INTERVAL" "$COMPOSE_PROFILES" >> "$STUB_LOG"
+printf '%s | port=%s cp=%s key=%s interval=%s profiles=%s token=%s\n' "$*" "$GATEWAY_PORT" "$CONTROL_PLANE" \
+  "${REGISTRY_API_KEY:+set}" "$PROCESS_INTERVAL" "$COMPOSE_PROFILES" "${ENROL_TOKEN:+set}" >> "$STUB_LOG"
 case "$*" in
   "compose version --short") echo "${STUB_VERSION:-2.30.0}" ;;
   "compose version") [ "$STUB_VERSION" != none ] ;;
@@ -44,7 +44,9 @@ impl Bench {
         let path = format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap());
         command.arg(repository().join("scripts").join(script)).args(args).env("PATH", path);
         command.env("DATA_DIR", self.data()).env("STUB_LOG", self.folder.path().join("log"));
-        for name in ["REGISTRY_API_KEY", "CONTROL_PLANE", "COMPOSE_PROFILES", "PROCESS_INTERVAL", "GATEWAY_PORT"] {
+        for name in
+            ["REGISTRY_API_KEY", "CONTROL_PLANE", "COMPOSE_PROFILES", "PROCESS_INTERVAL", "GATEWAY_PORT", "ENROL_TOKEN"]
+        {
             command.env_remove(name);
         }
         command
@@ -102,7 +104,7 @@ fn the_control_plane_comes_up_with_a_key_that_is_made_once() {
     assert_eq!(
         bench.asked(),
         [
-            "compose -f docker-compose.control.yml up --detach --wait --build | port=9000 cp= key=set interval= profiles="
+            "compose -f docker-compose.control.yml up --detach --wait --build | port=9000 cp= key=set interval= profiles= token="
         ]
     );
     let file = bench.data().join("api-key");
@@ -120,7 +122,7 @@ fn postgres_is_a_profile_and_asks_for_its_password() {
     assert_eq!(bench.run("control-plane-up.sh", &["--postgres"]).code, 64);
     let mut command = bench.command("control-plane-up.sh", &["--postgres"]);
     assert_eq!(ended::run(command.env("POSTGRES_PASSWORD", "long-enough")).code, 0);
-    assert!(bench.asked()[0].ends_with("profiles=postgres"), "{:?}", bench.asked());
+    assert!(bench.asked()[0].ends_with("profiles=postgres token="), "{:?}", bench.asked());
 }
 
 #[test]
@@ -136,8 +138,12 @@ fn drones_scale_and_reach_this_machine_from_inside_a_container() {
     };
     assert_eq!(
         up("http://gateway:8090", &["--count", "5", "--interval", "5m"]),
-        "compose -f docker-compose.drone.yml up --detach --wait --scale drone=5 | port= cp=http://gateway:8090 key=set interval=5m profiles="
+        "compose -f docker-compose.drone.yml up --detach --wait --scale drone=5 | port= cp=http://gateway:8090 key=set interval=5m profiles= token="
     );
+    let mut with_token = bench.command("drone-up.sh", &["--control-plane", "http://gateway:8090", "--count", "2"]);
+    assert_eq!(ended::run(with_token.env("ENROL_TOKEN", "chartly-join_0")).code, 0);
+    let asked = bench.asked().pop().unwrap();
+    assert!(asked.contains("--scale drone=2") && asked.contains(" key= ") && asked.ends_with("token=set"), "{asked}");
     for (given, inside) in [
         ("http://localhost:8090", "http://host.docker.internal:8090"),
         ("https://127.0.0.1", "https://host.docker.internal"),
@@ -175,7 +181,7 @@ fn drones_stop_before_what_they_write_to() {
     let asked = bench.asked();
     assert!(asked[0].starts_with("compose -f docker-compose.drone.yml down |"), "{asked:?}");
     assert!(asked[1].starts_with("compose -f docker-compose.control.yml down |"), "{asked:?}");
-    assert!(asked[1].ends_with("profiles=postgres"), "the store of the profile too: {asked:?}");
+    assert!(asked[1].ends_with("profiles=postgres token="), "the store of the profile too: {asked:?}");
     assert!(!asked.join("").contains("volumes"), "data stays: {asked:?}");
 }
 

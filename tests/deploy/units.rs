@@ -78,5 +78,5 @@ fn what_a_person_must_mend_is_not_tried_again_for_ever() {
     for unit in ["chartly.service", "chartly@.service"] {
         assert!(text(unit).contains("\nRestartPreventExitStatus=76 77 78\n"), "{unit}");
     }
-    assert!(text("chartly-drone.service").contains("\nRestart=always\n"));
+    assert!(text("chartly-drone.service").contains("\nRestart=always\nRestartPreventExitStatus=67\n"));
 }

@@ -1,11 +1,12 @@
 //! What every engine must do, told through the public store alone.
 
+use chartly::domain::digest::Digest;
 use chartly::domain::ids::{DroneId, TenantId};
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{RecordFilter, RunFilter};
 use chartly::protocol::paging::PageRequest;
 use chartly::protocol::registry::PutMode;
-use chartly::store::{SavedDrone, Store, StoreError};
+use chartly::store::{Enrolment, KeyChange, NewInvite, SavedDrone, Store, StoreError};
 use serde_json::json;
 
 use crate::engines::{Bed, Engine, on_both_engines};
@@ -22,6 +23,8 @@ on_both_engines! {
     every_version_of_a_profile_is_kept,
     pausing_survives_versions_and_deleting_hides,
     drones_and_run_requests_survive_a_restart,
+    drones_join_with_tokens_and_have_keys,
+    of_many_that_join_at_once_no_more_get_in_than_a_token_allows,
     reports_are_kept_up_to_their_bound,
     tenants_see_nothing_of_each_other,
     a_foreign_cursor_and_a_large_limit_are_refused,
@@ -269,6 +272,63 @@ async fn drones_and_run_requests_survive_a_restart(engine: Engine) {
     assert_eq!(waiting.iter().map(|request| request.request_id).collect::<Vec<_>>(), [second]);
     let third = tenant.add_run_request(&profile_id("p"), 3).await.unwrap();
     assert!(third > second, "ids are never used twice");
+}
+
+fn enrolment(token: &str, drone: &str, key: &str) -> Enrolment {
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    Enrolment { token: digest(token), drone_id: DroneId::parse(drone).unwrap(), key: digest(key) }
+}
+
+fn invite(token: &str, uses: u32) -> NewInvite {
+    let token = Digest::of(token.as_bytes());
+    NewInvite { token, note: "a\0b".into(), uses, created_ms: 10, expires_ms: 1_000 }
+}
+
+async fn drones_join_with_tokens_and_have_keys(engine: Engine) {
+    let fixture = Fixture::new(engine).await;
+    let tenant = fixture.tenant();
+    let id = tenant.add_invite(invite("t", 2)).await.unwrap();
+    tenant.enrol(enrolment("t", "d1", "k1"), 20).await.unwrap();
+    tenant.enrol(enrolment("t", "d2", "k2"), 30).await.unwrap();
+    assert!(matches!(tenant.enrol(enrolment("t", "d3", "k3"), 30).await, Err(StoreError::TokenRefused(_))));
+    let (d1, d2) = (DroneId::parse("d1").unwrap(), DroneId::parse("d2").unwrap());
+    tenant.change_key(&d1, KeyChange::AskRotation(40)).await.unwrap();
+    tenant.change_key(&d2, KeyChange::Revoke(50)).await.unwrap();
+    tenant.change_key(&d2, KeyChange::Refused(60)).await.unwrap();
+
+    drop(tenant);
+    let fixture = fixture.reopened().await;
+    let tenant = fixture.tenant();
+    let invites = tenant.invites().await.unwrap();
+    assert_eq!((invites[0].invite_id, invites[0].used, invites[0].expires_ms), (id, 2, 1_000));
+    let keys = tenant.drone_keys(&d1, &d2).await.unwrap();
+    let key = |name: &DroneId| keys.iter().find(|(id, _)| id == name).unwrap().1.clone();
+    assert_eq!((key(&d1).invite_id, key(&d1).enrolled_ms, key(&d1).rotation_asked), (id, 20, true));
+    assert_eq!((key(&d2).revoked_ms, key(&d2).refused, key(&d2).refused_ms), (Some(50), 1, Some(60)));
+    let known = tenant.known_key(&Digest::of(b"k1")).await.unwrap().unwrap();
+    assert_eq!((known.drone_id.as_str(), known.is_revoked, known.is_next, known.rotate), ("d1", false, false, true));
+    assert!(tenant.known_key(&Digest::of(b"k3")).await.unwrap().is_none());
+
+    tenant.change_key(&d1, KeyChange::SetNext(Digest::of(b"k9"))).await.unwrap();
+    let next = tenant.known_key(&Digest::of(b"k9")).await.unwrap().unwrap();
+    assert!(next.is_next && !next.rotate, "{next:?}");
+    tenant.change_key(&d1, KeyChange::UseNext(Digest::of(b"k9"), 70)).await.unwrap();
+    assert!(tenant.known_key(&Digest::of(b"k1")).await.unwrap().is_none(), "the old key is gone");
+    assert_eq!(tenant.drone_keys(&d1, &d1).await.unwrap()[0].1.rotated_ms, Some(70));
+
+    let other = fixture.store.tenant(&TenantId::parse("other").unwrap());
+    assert!(other.known_key(&Digest::of(b"k9")).await.unwrap().is_none(), "a key is of one tenant");
+}
+
+async fn of_many_that_join_at_once_no_more_get_in_than_a_token_allows(engine: Engine) {
+    let fixture = Fixture::new(engine).await;
+    let tenant = fixture.tenant();
+    tenant.add_invite(invite("t", 5)).await.unwrap();
+    let names: Vec<String> = (0..20).map(|number| format!("d{number}")).collect();
+    let joins = names.iter().map(|name| tenant.enrol(enrolment("t", name, name), 20));
+    let outcomes = futures_util::future::join_all(joins).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 5, "{outcomes:?}");
+    assert_eq!(tenant.invites().await.unwrap()[0].used, 5);
 }
 
 async fn reports_are_kept_up_to_their_bound(engine: Engine) {

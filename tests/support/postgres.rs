@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use sqlx::Connection;
+
 /// `nobody` and its group on every Linux: root may not run a server.
 const NOBODY: u32 = 65_534;
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -20,7 +22,7 @@ const KEEPER: &str = r#"
     [ -n "$KEEP" ] || rm -rf "$FOLDER"
 "#;
 
-const LOGINS: &str = "local all locked scram-sha-256\nlocal all all trust\n";
+const LOGINS: &str = "local all locked scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
 /// A running server.
 pub struct PostgresServer {
@@ -43,6 +45,21 @@ impl PostgresServer {
     pub fn own(options: &[&str]) -> Result<Self, String> {
         let own = tempfile::tempdir().map_err(|error| error.to_string())?;
         Self::start(own.path().to_owned(), Some(own), options)
+    }
+
+    /// As a container of its own: on a port of loopback, with a user that has a password and owns a database of its name.
+    pub async fn contained(port: u16, user: &str, password: &str) -> Result<Self, String> {
+        let server = Self::own(&["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])?;
+        let login = format!("{}&port={port}", server.url("postgres"));
+        let mut db = sqlx::PgConnection::connect(&login).await.map_err(|error| error.to_string())?;
+        for sql in [
+            format!("CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{password}'"),
+            format!("CREATE DATABASE {user} OWNER {user}"),
+        ] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut db).await.map_err(|error| error.to_string())?;
+        }
+        db.close().await.map_err(|error| error.to_string())?;
+        Ok(server)
     }
 
     fn start(folder: PathBuf, own: Option<tempfile::TempDir>, options: &[&str]) -> Result<Self, String> {

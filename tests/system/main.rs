@@ -11,6 +11,7 @@ mod cursor;
 mod demo;
 mod drift;
 mod drone;
+mod enrolment;
 mod fixtures;
 mod offline;
 mod prototype_faults;

@@ -8,6 +8,7 @@ mod support;
 
 mod events;
 mod hanging;
+mod large;
 mod layout;
 mod lines;
 mod metrics;

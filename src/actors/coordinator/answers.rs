@@ -1,7 +1,8 @@
 //! How the coordinator answers: what changes something is allowed by the fleet first, then stored, then done.
 
-use actix::{ActorFutureExt, Handler, MessageResult, ResponseActFuture, WrapFuture};
+use actix::{ActorFutureExt, Handler, MessageResult, ResponseActFuture, ResponseFuture, WrapFuture};
 
+use super::enrolment::add_keys;
 use super::{Coordinator, Fleet};
 use crate::protocol::call::Done;
 use crate::protocol::coordinator::{
@@ -134,9 +135,35 @@ macro_rules! looks {
 
 looks! {
     GetWork => |fleet, message| fleet.work(&message.drone_id, message.seen);
-    GetDrone => |fleet, message| fleet.view(&message.drone_id);
     GetDroneStats => |fleet, message| Ok(fleet.stats());
-    ListDrones => |fleet, message| list(fleet, &message);
+}
+
+impl Handler<GetDrone> for Coordinator {
+    type Result = ResponseFuture<Result<DroneView, Fault>>;
+
+    fn handle(&mut self, message: GetDrone, _: &mut Self::Context) -> Self::Result {
+        let view = self.fleet(&message.tenant).and_then(|fleet| fleet.view(&message.drone_id));
+        let store = self.seed.store.tenant(&message.tenant);
+        Box::pin(async move {
+            let mut found = view?;
+            add_keys(&store, std::slice::from_mut(&mut found)).await?;
+            Ok(found)
+        })
+    }
+}
+
+impl Handler<ListDrones> for Coordinator {
+    type Result = ResponseFuture<Result<Page<DroneView>, Fault>>;
+
+    fn handle(&mut self, message: ListDrones, _: &mut Self::Context) -> Self::Result {
+        let page = self.fleet(&message.tenant).and_then(|fleet| list(fleet, &message));
+        let store = self.seed.store.tenant(&message.tenant);
+        Box::pin(async move {
+            let mut page = page?;
+            add_keys(&store, &mut page.items).await?;
+            Ok(page)
+        })
+    }
 }
 
 fn list(fleet: &Fleet, message: &ListDrones) -> Result<Page<DroneView>, Fault> {

@@ -143,7 +143,7 @@ impl Fleet {
     /// A beat of a drone that is not known asks it to register again.
     pub(super) fn beat(&mut self, beat: &Beat, now_ms: i64) -> (BeatReply, Option<Change>) {
         let Some(drone) = self.drones.get_mut(&beat.drone_id) else {
-            return (BeatReply { known: false, revision: self.revision, server_ms: now_ms }, None);
+            return (BeatReply { known: false, revision: self.revision, server_ms: now_ms, rotate_key: false }, None);
         };
         drone.hear(beat, now_ms);
         let came_back = !std::mem::replace(&mut drone.live, true);
@@ -151,7 +151,7 @@ impl Fleet {
         if came_back {
             self.place_anew();
         }
-        (BeatReply { known: true, revision: self.revision, server_ms: now_ms }, change)
+        (BeatReply { known: true, revision: self.revision, server_ms: now_ms, rotate_key: false }, change)
     }
 
     /// Looks who is within the lease. Returns whose state changed.

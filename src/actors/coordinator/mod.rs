@@ -2,6 +2,7 @@
 //! before it is decided upon, so that the actor can be rebuilt at any moment.
 
 mod answers;
+mod enrolment;
 mod fleet;
 mod placement;
 mod replays;

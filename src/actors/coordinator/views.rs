@@ -25,6 +25,7 @@ pub(super) fn view(drone_id: &DroneId, drone: &Drone, assigned: usize) -> DroneV
         spool_dropped: drone.spool_dropped,
         kept_runs: drone.kept_runs,
         kept_bytes: drone.kept_bytes,
+        key: None,
     }
 }
 

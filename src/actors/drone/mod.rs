@@ -4,6 +4,7 @@
 mod fetch;
 mod keep;
 mod outbox;
+mod own_key;
 mod replayer;
 mod schedule;
 mod scheduler;
@@ -15,6 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::clients::ControlPlane;
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
@@ -23,6 +26,7 @@ use crate::runtime::{Clock, DrainSequence, Handle, OnGiveUp, Place, Policy, Root
 use crate::store::{Spool, SpoolSettings, StoreError};
 
 use outbox::Outbox;
+pub use own_key::OwnKey;
 use replayer::Replayer;
 use scheduler::Scheduler;
 pub use secrets::EnvironmentSecrets;
@@ -46,6 +50,8 @@ pub struct Options {
     pub max_batches_per_s: u32,
     /// No profile runs more often than this.
     pub min_interval_ms: i64,
+    /// Absent: the drone works with a key that is not its own.
+    pub own_key: Option<OwnKey>,
 }
 
 /// Where raw answers are kept, and how many bytes of them at most; 0 keeps none, whatever profiles say.
@@ -66,6 +72,8 @@ pub struct Drone {
     spool: Arc<Spool>,
     /// One more owner for each fetch actor that still lives.
     alive: Arc<()>,
+    /// True once the control plane has said that the drone's key was revoked.
+    revoked: watch::Receiver<bool>,
 }
 
 impl Drone {
@@ -109,6 +117,7 @@ impl Drone {
         let contained = Policy { on_give_up: OnGiveUp::Contain, ..patient() };
         let replayer = root.start(place, name("replayer"), contained, move || Replayer::new(replayer_seed));
 
+        let (is_revoked, revoked) = watch::channel(false);
         let session_seed = session::Seed {
             drone_id: options.drone_id.clone(),
             labels: options.labels.clone(),
@@ -118,20 +127,27 @@ impl Drone {
             kept,
             outbox,
             clock: options.clock.clone(),
+            own_key: options.own_key.clone(),
+            revoked: is_revoked,
         };
         let session = root.start(place, name("session"), patient(), move || Session::new(session_seed));
-        Ok(Self { drone_id: options.drone_id, session, scheduler, replayer, uplink, spool, alive })
+        Ok(Self { drone_id: options.drone_id, session, scheduler, replayer, uplink, spool, alive, revoked })
     }
 
     pub fn id(&self) -> &DroneId {
         &self.drone_id
     }
 
+    /// Becomes true when the control plane says that the drone's key was revoked.
+    pub fn revoked(&self) -> watch::Receiver<bool> {
+        self.revoked.clone()
+    }
+
     /// Adds the drone's ordered stop: no new work, runs end or are left to their next time, what is spooled is
     /// delivered while there is time and stays on disk otherwise.
     #[must_use]
     pub fn drain(self, sequence: DrainSequence, each: Duration) -> DrainSequence {
-        let Self { drone_id, session, scheduler, replayer, uplink, spool, alive } = self;
+        let Self { drone_id, session, scheduler, replayer, uplink, spool, alive, revoked: _ } = self;
         let name = |part: &str| format!("drone {drone_id} {part}");
         sequence
             .then(name("session"), async move { session.stop(each).await })

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Context, ResponseActFuture, Supervised, WrapFuture};
+use tokio::sync::watch;
 
 use super::outbox::Outbox;
+use super::own_key::OwnKey;
 use super::replayer::{GetDone, Replayer, Replays};
 use super::scheduler::{Apply, GetLoad, GetProfiles, Scheduler};
 use crate::clients::{ControlPlane, fault_of};
@@ -15,7 +17,7 @@ use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
 use crate::pipeline::kept::KeptRuns;
 use crate::profiles::Packed;
-use crate::protocol::coordinator::{Assignment, Beat, DroneHello, Work};
+use crate::protocol::coordinator::{Assignment, Beat, BeatReply, DroneHello, Work};
 use crate::protocol::fault::{Code, Fault};
 use crate::runtime::{Clock, Handle, Periodic};
 use crate::store::Job;
@@ -39,6 +41,9 @@ pub(super) struct Seed {
     pub(super) kept: Arc<KeptRuns>,
     pub(super) outbox: Outbox,
     pub(super) clock: Clock,
+    pub(super) own_key: Option<OwnKey>,
+    /// Told when the control plane says that the drone's key was revoked.
+    pub(super) revoked: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -93,6 +98,14 @@ impl Session {
 
     fn complain(&self, fault: &Fault) {
         let control_plane = self.seed.control_plane.url();
+        if fault.code == Code::KeyRevoked {
+            if !self.seed.revoked.send_replace(true) {
+                tracing::error!(
+                    %fault, control_plane, "the drone ends; what waits in its spool stays, and goes out after it has joined again"
+                );
+            }
+            return;
+        }
         if matches!(fault.code, Code::Unauthenticated | Code::Forbidden) {
             tracing::error!(%fault, control_plane, "the key is not taken; set REGISTRY_API_KEY to the control plane's");
             return;
@@ -104,7 +117,14 @@ impl Session {
         let (seed, joined, every) = (self.seed.clone(), self.joined, self.beat_every);
         let beat = async move {
             tokio::time::sleep(every).await;
-            if joined { beat(&seed).await.map(Some) } else { Ok(None) }
+            if !joined {
+                return Ok(None);
+            }
+            let reply = beat(&seed).await?;
+            if reply.rotate_key {
+                rotate(&seed).await;
+            }
+            Ok::<_, Fault>(Some(reply.known))
         };
         Box::pin(beat.into_actor(self).map(|known, actor, _| match known {
             Ok(Some(false)) => actor.joined = false,
@@ -136,7 +156,7 @@ async fn join(seed: &Seed) -> Result<Duration, Fault> {
     Ok(Duration::from_millis(registered.heartbeat_ms.max(100)))
 }
 
-async fn beat(seed: &Seed) -> Result<bool, Fault> {
+async fn beat(seed: &Seed) -> Result<BeatReply, Fault> {
     let load = seed.scheduler.ask(GetLoad).await.map_err(fault_of)?;
     let spool = seed.outbox.spool().stats().await?;
     // A replayer that was given up says nothing; runs go on without it.
@@ -154,7 +174,24 @@ async fn beat(seed: &Seed) -> Result<bool, Fault> {
         kept_runs: kept.runs,
         kept_bytes: kept.bytes,
     };
-    Ok(seed.control_plane.heartbeat(&beat).await?.known)
+    seed.control_plane.heartbeat(&beat).await
+}
+
+/// Makes a new key, has it taken, and shows it from then on. What fails is asked for again at the next beat.
+async fn rotate(seed: &Seed) {
+    let Some(own) = &seed.own_key else { return };
+    let secret = match own.draft() {
+        Ok(secret) => secret,
+        Err(error) => return tracing::error!(%error, "no new key could be written; the drone keeps the one it has"),
+    };
+    if let Err(fault) = seed.control_plane.set_next_key(&seed.drone_id, secret.digest).await {
+        return tracing::warn!(%fault, "the new key was not taken; the drone keeps the one it has");
+    }
+    if let Err(error) = own.adopt() {
+        return tracing::error!(%error, "the new key could not be put in force; the drone keeps the one it has");
+    }
+    seed.control_plane.use_key(secret.key);
+    tracing::info!(drone = %seed.drone_id, "the drone has a new key");
 }
 
 async fn follow(seed: &Seed, revision: Option<u64>) -> Result<Progress, Fault> {

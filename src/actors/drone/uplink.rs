@@ -175,8 +175,10 @@ fn told(run_id: &RunId, drift: &DriftTold) -> Delivery {
 /// A wrong key or a proxy in between is for the operator to mend; the batch waits. What the batch itself is refused
 /// for will not change.
 fn will_never_be_taken(fault: &Fault) -> bool {
-    let mendable =
-        matches!(fault.code, Code::Unauthenticated | Code::Forbidden | Code::NotFound | Code::RequestTimeout);
+    let mendable = matches!(
+        fault.code,
+        Code::Unauthenticated | Code::KeyRevoked | Code::Forbidden | Code::NotFound | Code::RequestTimeout
+    );
     fault.code.retry() == Retry::Never && !mendable
 }
 

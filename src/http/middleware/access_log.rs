@@ -18,12 +18,9 @@ const QUIET: &[&str] = &["/health", "/ready", "/metrics"];
 pub async fn access_log<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
     let method = method_label(request.method());
-    let expected_route = request.match_pattern();
+    // Looked up once: it costs a walk over all routes.
+    let route = request.match_pattern();
     let outcome = next.call(request).await;
-    let route = match &outcome {
-        Ok(answer) => answer.request().match_pattern(),
-        Err(_) => expected_route,
-    };
     record(method, route.as_deref().unwrap_or("unknown"), status_of(&outcome).as_u16(), started);
     outcome
 }

@@ -64,6 +64,8 @@ fn settings() -> HttpSettings {
         rate_burst: 1000,
         require_key_for_reads: false,
         max_event_subscribers: 2,
+        drone_rate_per_second: 1000,
+        drone_rate_burst: 1000,
     }
 }
 

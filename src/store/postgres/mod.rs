@@ -11,6 +11,7 @@ mod books;
 mod connect;
 mod desk;
 mod drones;
+mod enrolment;
 mod error;
 mod expire;
 mod finding;

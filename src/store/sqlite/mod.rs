@@ -6,6 +6,7 @@ mod bind;
 mod checkpoint;
 pub(super) mod copy;
 mod drones;
+mod enrolment;
 mod error;
 mod expire;
 mod held;

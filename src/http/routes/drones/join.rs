@@ -23,6 +23,7 @@ pub(super) async fn register_drone(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
+    caller.speaks_for(&hello.drone_id)?;
     Ok(HttpResponse::Ok().json(clients.coordinator.ask(Register { tenant: caller.tenant, hello }).await?))
 }
 
@@ -36,8 +37,11 @@ pub(super) async fn beat(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
+    caller.speaks_for(&heartbeat.drone_id)?;
     let message = Heartbeat { tenant: caller.tenant, beat: heartbeat };
-    Ok(HttpResponse::Ok().json(clients.coordinator.ask(message).await?))
+    let reply = clients.coordinator.ask(message).await?;
+    let rotate_key = caller.drone.is_some_and(|own| own.rotate);
+    Ok(HttpResponse::Ok().json(BeatReply { rotate_key, ..reply }))
 }
 
 /// Whether to drain.

@@ -37,6 +37,7 @@ pub(super) async fn show_work(
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     let params = Params::of(&request, &["revision", "wait_ms"])?;
+    caller.speaks_for(&drone_id)?;
     let known = params.parse::<u64>("revision")?;
     let wait = wait(&params, &state)?;
     let _seat = if wait.is_zero() { None } else { Some(take_seat(&state)?) };

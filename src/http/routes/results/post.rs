@@ -8,6 +8,7 @@ use super::shapes::{BatchShape, Stored};
 use crate::actors::Clients;
 use crate::http::body::{expect_json, is_lines};
 use crate::http::extract::{Caller, RawBody};
+use crate::http::keyring::Keyring;
 use crate::http::problem::{HttpError, malformed};
 use crate::http::query::Params;
 use crate::http::state::AppState;
@@ -32,12 +33,14 @@ use crate::protocol::fault::{Code, Fault};
 pub(super) async fn post_results(
     clients: web::Data<Clients>,
     state: web::Data<AppState>,
+    keyring: web::Data<Keyring>,
     caller: Caller,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
     let mut payload = payload.into_inner();
     if is_lines(request.headers()) {
+        caller.needs_the_shared_key("a body of lines")?;
         return store_lines(&clients.aggregator, caller.tenant, &state, &request, payload).await;
     }
     Params::of(&request, &[])?;
@@ -45,6 +48,10 @@ pub(super) async fn post_results(
     let body = RawBody::from_request(&request, &mut payload).await?;
     let batch = Batch::from_json(&body.bytes).map_err(fault_of)?;
     drop(body);
+    caller.speaks_for(&batch.drone_id)?;
+    if let Some(own) = &caller.drone {
+        keyring.check_run(&clients, own, &batch.run_id).await?;
+    }
     let receipt = clients.aggregator.ask(StoreBatch { tenant: caller.tenant, batch }).await?;
     Ok(HttpResponse::Ok().json(receipt))
 }
