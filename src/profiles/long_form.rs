@@ -268,7 +268,7 @@ mapping:
         let more = (&plan.paging, &plan.answers, &plan.politeness, &plan.decoding, &plan.cursor);
         let last =
             (&plan.duplicates, &plan.limits, &plan.drift, profile.keep_answers(), profile.key(), profile.fields());
-        let head = (profile.enabled(), profile.interval(), profile.jitter(), profile.name(), profile.version());
+        let head = (profile.timing(), profile.name(), profile.version());
         format!("{rest:#?}{more:#?}{last:#?}{head:#?}{mapping}")
     }
 

@@ -19,7 +19,8 @@ pub fn timing(said: Option<&At<Schedule>>, notes: &mut Notes) -> Timing {
     let doc = said.map_or(&none, |said| &said.value);
     let place = said.map_or(Place::START, |said| said.place);
     let rhythm = match &doc.cron {
-        Some(cron) => planned(cron, doc, notes).map_or(Rhythm::Every(DEFAULT_INTERVAL), Rhythm::At),
+        Some(cron) => planned(cron, doc, notes)
+            .map_or(Rhythm::Every(DEFAULT_INTERVAL), |timetable| Rhythm::At(Box::new(timetable))),
         None => Rhythm::Every(interval(doc, place, notes)),
     };
     let gap = gap(&rhythm);

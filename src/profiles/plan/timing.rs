@@ -21,7 +21,7 @@ pub enum Rhythm {
     /// Time between the starts of two runs.
     Every(Duration),
     /// Times of the wall clock.
-    At(Timetable),
+    At(Box<Timetable>),
 }
 
 /// What becomes of runs whose time passed while the drone was off or asleep.

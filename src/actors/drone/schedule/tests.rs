@@ -18,7 +18,7 @@ fn every(interval_ms: u64, jitter_ms: u64) -> Pace {
 }
 
 fn at(cron: &str, catch_up: CatchUp) -> Pace {
-    paced(Rhythm::At(Timetable::parse(cron, TimeZone::UTC).unwrap()), 0, catch_up)
+    paced(Rhythm::At(Box::new(Timetable::parse(cron, TimeZone::UTC).unwrap())), 0, catch_up)
 }
 
 fn paced(rhythm: Rhythm, jitter_ms: u64, catch_up: CatchUp) -> Pace {
