@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod drone;
+mod drones;
 mod health;
 mod profile;
 mod serve;
@@ -42,6 +43,8 @@ enum Verb {
     Config(config::Args),
     /// Asks a running node whether it is ready: 0 yes, 1 no. For health checks of containers and scripts.
     Health(health::Args),
+    /// Shows the drones of a running fleet, drains them, and keeps profiles on one of them.
+    Drones(drones::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -50,6 +53,7 @@ enum Verb {
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.verb {
         Verb::Profile(args) => return profile::run(&args),
+        Verb::Drones(args) => return drones::run(args),
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
         Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),

@@ -39,7 +39,7 @@ pub use lock::FileLock;
 pub use settings::{Place, Server, StoreSettings};
 pub use spool::{Pushed, Spool, SpoolSettings, SpoolStats, Spooled};
 pub use tenant::TenantStore;
-pub use types::{NewVersion, SavedDrone};
+pub use types::{EnabledProfile, NewVersion, SavedDrone};
 pub use vitals::StoreVitals;
 
 use crate::domain::ids::TenantId;

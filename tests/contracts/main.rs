@@ -40,7 +40,8 @@ contracts! {
         list_broken_files ListBrokenFiles;
     coordinator:
         register Register, heartbeat Heartbeat, get_work GetWork, list_drones ListDrones, get_drone GetDrone,
-        get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged;
+        get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged,
+        pin_profile PinProfile, get_placement GetPlacement;
     aggregator:
         store_batch StoreBatch, list_records ListRecords, list_results ListResults, get_history GetHistory,
         list_runs ListRuns, get_run GetRun, get_summary GetSummary, list_rejects ListRejects, settle_run SettleRun;

@@ -1,11 +1,12 @@
 //! What every engine must do, told through the public store alone.
 
 use chartly::domain::ids::{DroneId, TenantId};
+use chartly::domain::needs::{Needs, Offer};
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{RecordFilter, RunFilter};
 use chartly::protocol::paging::PageRequest;
 use chartly::protocol::registry::PutMode;
-use chartly::store::{SavedDrone, Store, StoreError};
+use chartly::store::{NewVersion, SavedDrone, Store, StoreError};
 use serde_json::json;
 
 use crate::engines::{Bed, Engine, on_both_engines};
@@ -22,6 +23,7 @@ on_both_engines! {
     every_version_of_a_profile_is_kept,
     pausing_survives_versions_and_deleting_hides,
     drones_and_run_requests_survive_a_restart,
+    needs_and_pins_survive_a_restart,
     reports_are_kept_up_to_their_bound,
     tenants_see_nothing_of_each_other,
     a_foreign_cursor_and_a_large_limit_are_refused,
@@ -244,7 +246,12 @@ async fn drones_and_run_requests_survive_a_restart(engine: Engine) {
     let drone = SavedDrone {
         drone_id: id.clone(),
         version: "1".into(),
-        labels: [("region".to_owned(), "eu".to_owned())].into(),
+        offer: Offer {
+            labels: [("region".to_owned(), "eu".to_owned())].into(),
+            secrets: Some(["KEY".to_owned()].into()),
+            capacity: Some(7),
+            weight: 3,
+        },
         registered_ms: 10,
         last_seen_ms: 10,
         draining: false,
@@ -269,6 +276,36 @@ async fn drones_and_run_requests_survive_a_restart(engine: Engine) {
     assert_eq!(waiting.iter().map(|request| request.request_id).collect::<Vec<_>>(), [second]);
     let third = tenant.add_run_request(&profile_id("p"), 3).await.unwrap();
     assert!(third > second, "ids are never used twice");
+}
+
+async fn needs_and_pins_survive_a_restart(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p", "q"]).await;
+    let tenant = fixture.tenant();
+    let needs = Needs { replicas: 2, secrets: ["KEY".to_owned()].into(), ..Needs::default() };
+    let new = NewVersion { needs: needs.clone(), ..version("q", 9) };
+    tenant.put_profile(new, PutMode::Replace, None, 9).await.unwrap();
+    let drones = ["d1", "d2"].map(|id| DroneId::parse(id).unwrap());
+    tenant.set_pin(&profile_id("p"), Some(&drones[0])).await.unwrap();
+    tenant.set_pin(&profile_id("p"), Some(&drones[1])).await.unwrap();
+    tenant.set_pin(&profile_id("q"), Some(&drones[1])).await.unwrap();
+    tenant.set_pin(&profile_id("q"), None).await.unwrap();
+    let unknown = tenant.set_pin(&profile_id("x"), Some(&drones[1])).await;
+    assert!(matches!(unknown, Err(StoreError::UnknownProfile(_))));
+    for id in &drones {
+        let (version, offer) = (String::new(), Offer::default());
+        let drone =
+            SavedDrone { drone_id: id.clone(), version, offer, registered_ms: 1, last_seen_ms: 1, draining: false };
+        tenant.save_drone(drone).await.unwrap();
+    }
+    tenant.forget_drones(&drones[..1]).await.unwrap();
+    drop(tenant);
+    let fixture = fixture.reopened().await;
+    let tenant = fixture.tenant();
+    assert_eq!(tenant.pins().await.unwrap(), [(profile_id("p"), drones[1].clone())]);
+    let enabled = tenant.enabled_profiles().await.unwrap();
+    assert_eq!(enabled.iter().map(|one| one.needs.clone()).collect::<Vec<_>>(), [Needs::default(), needs]);
+    let left = tenant.drones().await.unwrap();
+    assert_eq!(left.iter().map(|drone| drone.drone_id.clone()).collect::<Vec<_>>(), drones[1..]);
 }
 
 async fn reports_are_kept_up_to_their_bound(engine: Engine) {

@@ -12,6 +12,7 @@ mod keep;
 mod mapping;
 mod minimal;
 mod notes;
+mod placement;
 mod politeness;
 mod record;
 mod rows;
@@ -32,6 +33,7 @@ use super::path::{Origin, Path, Segment};
 use super::plan::{Found, FoundKind, KeepAnswers, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
+use crate::domain::needs::Needs;
 use notes::Notes;
 
 /// A profile's head and plan, before it is known to be without problems.
@@ -45,6 +47,7 @@ pub struct Compiled {
     pub document: Document,
     pub test: Option<ProfileTest>,
     pub keep: Option<KeepAnswers>,
+    pub needs: Needs,
 }
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(3600);
@@ -61,8 +64,9 @@ pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled 
     let plan = plan(&document, &mut notes);
     let test = test::test(document.test.as_ref(), &mut notes);
     let keep = keep::answers(document.keep.as_ref(), &mut notes);
+    let needs = placement::needs(document.placement.as_ref(), plan.as_ref(), &mut notes);
     problems.append(&mut notes.problems);
-    Compiled { id, version, enabled, interval, jitter, plan, document, test, keep }
+    Compiled { id, version, enabled, interval, jitter, plan, document, test, keep, needs }
 }
 
 fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {

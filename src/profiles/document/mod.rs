@@ -4,6 +4,7 @@
 pub mod drift;
 pub mod fields;
 pub mod keep;
+pub mod placement;
 pub mod rows;
 pub mod source;
 pub mod test;
@@ -19,6 +20,7 @@ use super::scalar::Scalar;
 use drift::DriftDoc;
 use fields::Field;
 use keep::Keep;
+use placement::Placement;
 use rows::{LookupDoc, Rows};
 use source::Source;
 use test::TestDoc;
@@ -66,6 +68,8 @@ document! {
         on_duplicate: At<String>,
         /// When to run.
         schedule: At<Schedule>,
+        /// Which drones may run it: `{labels: {region: eu}}`.
+        placement: At<Placement>,
         /// What one run may cost. Reaching a limit ends the run as `partial`, never silently.
         limits: At<Limits>,
         /// What the drone keeps of the source beside the records: `{answers: true}`.

@@ -15,6 +15,7 @@ mod group;
 mod history;
 mod ledger;
 mod names;
+mod pins;
 mod placing;
 mod profiles;
 mod quarantine;

@@ -13,6 +13,7 @@ mod late;
 mod ledger;
 mod names;
 mod open;
+mod pins;
 mod placing;
 #[cfg(test)]
 mod plans;
