@@ -12,6 +12,13 @@ impl Placement {
 
     /// Leases what has too few leases, and moves what would choose otherwise now, as far as that is allowed.
     pub(in super::super) fn place(&mut self) {
+        self.complete_all();
+        self.sweep();
+        // What moved has made room.
+        self.complete_all();
+    }
+
+    fn complete_all(&mut self) {
         for group in &mut self.groups.all {
             if std::mem::take(&mut group.hopeful) {
                 self.loose.append(&mut group.stuck);
@@ -27,7 +34,6 @@ impl Placement {
                 stuck.insert(item)
             };
         }
-        self.sweep();
     }
 
     /// Gives an item the leases that it lacks. False: there are too few drones for it.
