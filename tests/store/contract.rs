@@ -213,7 +213,7 @@ async fn pausing_survives_versions_and_deleting_hides(engine: Engine) {
     let tenant = fixture.tenant();
     let enabled = async || {
         let profiles = tenant.enabled_profiles().await.unwrap();
-        profiles.into_iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>()
+        profiles.into_iter().map(|one| one.id.to_string()).collect::<Vec<_>>()
     };
     assert!(tenant.set_paused(&profile_id("b"), true).await.unwrap().paused);
     put(&tenant, "b", 2).await;

@@ -53,7 +53,7 @@ impl Write for SetPin {
         let row = ask.fetch_optional(&mut *db).await?;
         let row = row.ok_or_else(|| StoreError::UnknownProfile(self.profile.clone()))?;
         let profile: i64 = row.try_get(0)?;
-        let ask = match &self.drone {
+        let change = match &self.drone {
             Some(drone) => query(
                 "INSERT INTO pins (profile, drone_id) VALUES ($1, $2)
                     ON CONFLICT (profile) DO UPDATE SET drone_id = excluded.drone_id",
@@ -62,7 +62,7 @@ impl Write for SetPin {
             .bind(drone.as_str()),
             None => query("DELETE FROM pins WHERE profile = $1").bind(profile),
         };
-        ask.execute(&mut *db).await?;
+        change.execute(&mut *db).await?;
         Ok(())
     }
 }

@@ -54,7 +54,7 @@ impl Write for SetPin {
         let row = ask.fetch_optional(&mut *bench.db).await?;
         let row = row.ok_or_else(|| StoreError::UnknownProfile(self.profile.clone()))?;
         let profile: i64 = row.try_get(0)?;
-        let ask = match &self.drone {
+        let change = match &self.drone {
             Some(drone) => sqlx::query(
                 "INSERT INTO pins (profile, drone_id) VALUES (?, ?)
                     ON CONFLICT (profile) DO UPDATE SET drone_id = excluded.drone_id",
@@ -63,7 +63,7 @@ impl Write for SetPin {
             .bind(drone.as_str()),
             None => sqlx::query("DELETE FROM pins WHERE profile = ?").bind(profile),
         };
-        ask.execute(&mut *bench.db).await?;
+        change.execute(&mut *bench.db).await?;
         Ok(())
     }
 }

@@ -125,15 +125,15 @@ impl Placement {
     /// A drone takes work, with this offer. `settled`: also such as others have.
     pub(super) fn open(&mut self, drone: &DroneId, offer: &Offer, settled: bool) {
         let place = self.member_of(drone);
-        let member = &self.members[place as usize];
-        if member.open && member.offer == *offer {
+        let known = &self.members[place as usize];
+        if known.open && known.offer == *offer {
             self.members[place as usize].settled |= settled;
             return;
         }
         self.leave(place);
-        let member = &mut self.members[place as usize];
-        (member.offer, member.open, member.settled) = (offer.clone(), true, settled);
-        self.groups.join(place, member);
+        let joining = &mut self.members[place as usize];
+        (joining.offer, joining.open, joining.settled) = (offer.clone(), true, settled);
+        self.groups.join(place, joining);
         let member = &self.members[place as usize];
         let fits = |item: u32| self.items[item as usize].group.is_some_and(|group| member.groups.contains(&group));
         let unfit: Vec<u32> = member.holds.iter().copied().filter(|item| !fits(*item)).collect();
@@ -225,8 +225,8 @@ impl Placement {
         let (seed, pin) = (points::seed_of(id.as_str()), self.pins.get(&id).cloned());
         let round = self.round;
         let new = Item { id, digest, seed, replicas: needs.replicas, group, pin, leases: Vec::new(), round };
-        let (id, place) = (new.id.clone(), self.free_items.pop());
-        let item = match place {
+        let name = new.id.clone();
+        let item = match self.free_items.pop() {
             Some(item) => {
                 self.items[item as usize] = new;
                 item
@@ -236,7 +236,7 @@ impl Placement {
                 u32::try_from(self.items.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        self.by_profile.insert(id, item);
+        self.by_profile.insert(name, item);
         self.enter(item);
     }
 

@@ -60,10 +60,10 @@ impl Points {
     pub(super) fn ranked(&self, seed: u64) -> Ranked<'_> {
         let mut near = [Near { distance: u64::MAX, place: 0, left: 0 }; PROBES];
         if !self.sorted.is_empty() {
-            for (number, near) in near.iter_mut().enumerate() {
+            for (number, next) in near.iter_mut().enumerate() {
                 let place = self.behind(probe(seed, number));
                 let distance = self.sorted[place].0.wrapping_sub(probe(seed, number));
-                *near = Near { distance, place, left: self.sorted.len() };
+                *next = Near { distance, place, left: self.sorted.len() };
             }
         }
         Ranked { points: self, seed, near }
