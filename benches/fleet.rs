@@ -58,7 +58,7 @@ fn beat(number: u32, count: u64) -> Beat {
 fn profiles() -> Vec<EnabledProfile> {
     let needs = |number: u32| {
         let mut needs = Needs::default();
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             let region = ["eu", "us", "ap"][number as usize / 3 % 3].to_owned();
             needs.labels.insert("region".to_owned(), [region].into());
         }
@@ -72,35 +72,37 @@ fn profiles() -> Vec<EnabledProfile> {
     (0..PROFILES).map(profile).collect()
 }
 
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let done = work();
+    (done, begun.elapsed())
+}
+
 fn placing() {
     let mut fleet = fleet();
     for number in 0..DRONES {
         fleet.register(&hello(number), 0);
     }
     let profiles = profiles();
-    let begun = Instant::now();
-    fleet.set_profiles(profiles);
-    println!("{PROFILES} profiles on {DRONES} drones from nothing: {:?}", begun.elapsed());
+    let (_, took) = timed(|| fleet.set_profiles(profiles));
+    println!("{PROFILES} profiles on {DRONES} drones from nothing: {took:?}");
     let most = fleet.views(None, usize::MAX).iter().map(|view| view.assigned).max().unwrap();
     println!("the fullest drone has {most}, the mean is {}", PROFILES / DRONES);
 
     for number in 1..DRONES {
         fleet.beat(&beat(number, 1), LEASE_MS - 1);
     }
-    let begun = Instant::now();
-    let changes = fleet.look(LEASE_MS);
-    println!("one drone's loss: {:?} ({} drone went)", begun.elapsed(), changes.len());
+    let (changes, loss) = timed(|| fleet.look(LEASE_MS));
+    println!("one drone's loss: {loss:?} ({} drone went)", changes.len());
 
-    let begun = Instant::now();
-    fleet.register(&hello(DRONES), LEASE_MS);
-    println!("a drone joins: {:?}", begun.elapsed());
+    let (_, join) = timed(|| fleet.register(&hello(DRONES), LEASE_MS));
+    println!("a drone joins: {join:?}");
     let (mut longest, mut looks) = (Duration::ZERO, 0);
     let mut has = u32::MAX;
     while fleet.view(&id(DRONES)).unwrap().assigned != has || looks < 60 {
         has = fleet.view(&id(DRONES)).unwrap().assigned;
-        let begun = Instant::now();
-        fleet.look(LEASE_MS);
-        longest = longest.max(begun.elapsed());
+        let (_, look) = timed(|| fleet.look(LEASE_MS));
+        longest = longest.max(look);
         looks += 1;
     }
     println!("it has its share of {has} after {looks} looks, the longest of which took {longest:?}");
@@ -120,7 +122,7 @@ fn beating() {
             let beat = beat(number, round);
             let one = Instant::now();
             // Twice a second the coordinator looks at all leases: whoever beats then waits for it.
-            if number % 10_000 == 0 {
+            if number.is_multiple_of(10_000) {
                 fleet.look(now_ms);
                 fleet.take_unsaved();
             }

@@ -219,7 +219,7 @@ impl World {
             for which in 0..self.drones.len() {
                 self.let_beat(which);
             }
-            if !self.fleet.look(self.now_ms).is_empty() {}
+            self.fleet.look(self.now_ms);
             for forgotten in self.fleet.take_forgotten() {
                 self.draining.remove(&forgotten);
             }
