@@ -35,6 +35,7 @@ bench:
 	cargo bench --bench pipeline
 	cargo bench --bench profiles
 	cargo bench --bench memory
+	cargo bench --bench fleet
 
 # The profiles of the repository, as a user's own CI would check theirs.
 profiles:

@@ -322,6 +322,7 @@ fn profile(number: u64) -> NewVersion {
         digest: Digest::of(yaml.as_bytes()),
         yaml,
         key: Vec::new(),
+        needs: chartly::domain::needs::Needs::default(),
         enabled: true,
         origin: Origin::Api,
         path: None,

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod doctor;
 pub mod drone;
+mod drones;
 mod fleet;
 mod health;
 mod postgres_tools;
@@ -56,6 +57,8 @@ enum Verb {
     Doctor(doctor::Args),
     /// Lets drones join with a token and a key of their own, and takes keys back.
     Drone(fleet::Args),
+    /// Shows the drones of a running fleet, drains them, and keeps profiles on one of them.
+    Drones(drones::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -64,6 +67,7 @@ enum Verb {
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.verb {
         Verb::Profile(args) => return profile::run(&args),
+        Verb::Drones(args) => return drones::run(args),
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
         Verb::Backup(args) => backup::run(args),

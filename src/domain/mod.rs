@@ -8,6 +8,7 @@ pub mod drift;
 pub mod fleet;
 pub mod ids;
 pub mod moment;
+pub mod needs;
 pub mod observation;
 pub mod record;
 pub mod rejects;

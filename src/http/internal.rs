@@ -45,7 +45,7 @@ role!(serve_registry, Registry:
 role!(serve_coordinator, Coordinator:
     coordinator::Register, coordinator::Heartbeat, coordinator::GetWork, coordinator::ListDrones,
     coordinator::GetDrone, coordinator::GetDroneStats, coordinator::DrainDrone, coordinator::RunNow,
-    coordinator::Replay, coordinator::ProfilesChanged,
+    coordinator::Replay, coordinator::ProfilesChanged, coordinator::PinProfile, coordinator::GetPlacement,
 );
 role!(serve_enrolment, Coordinator:
     enrolment::Invite, enrolment::ListInvites, enrolment::WithdrawInvite, enrolment::Enrol, enrolment::CheckKey,

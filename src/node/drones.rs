@@ -16,6 +16,7 @@ use crate::actors::drone::{Drone, KeptSettings, Options};
 use crate::clients::ControlPlane;
 use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
+use crate::domain::needs::Offer;
 use crate::domain::secret_form::token_digest;
 use crate::pipeline::FetchSettings;
 use crate::pipeline::fetch::Ledger;
@@ -47,7 +48,7 @@ pub(super) async fn embed(
             spool: spool(&settings.drone, &data_dir),
             kept: kept(&settings.drone, &data_dir),
             drone_id,
-            labels: Labels::new(),
+            offer: offer(&settings.drone, Labels::new()),
             control_plane: ControlPlane::new(&url, Some(key.clone())),
             max_concurrency: settings.drone.max_concurrency,
             fetch: fetch_settings(&settings.drone, Arc::clone(&ledger))?,
@@ -89,7 +90,7 @@ impl StandaloneDrone {
         let place = root.place("drone").map_err(StartError::Thread)?;
         let options = Options {
             drone_id,
-            labels,
+            offer: offer(&settings.drone, labels),
             control_plane: joined.control_plane,
             spool: spool(&settings.drone, data_dir),
             kept: kept(&settings.drone, data_dir),
@@ -145,6 +146,11 @@ pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let fit: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(60).collect();
     if fit.starts_with(|c: char| c.is_ascii_alphanumeric()) { fit } else { "local".into() }
+}
+
+/// What an operator says that a drone offers. Its secrets it finds itself, whenever it joins.
+fn offer(settings: &DroneSettings, labels: Labels) -> Offer {
+    Offer { labels, secrets: None, capacity: settings.capacity, weight: settings.weight }
 }
 
 /// The spool in a drone's own folder. No two drones share one.

@@ -64,6 +64,7 @@ pub fn start(root: &Root, settings: &Settings, store: &Store, events: &Events) -
             events: events.clone(),
             heartbeat_ms: settings.fleet.heartbeat_ms,
             lease_ms: settings.fleet.lease_ms,
+            forget_ms: settings.fleet.forget_ms,
         };
         // A heartbeat is short, and a fleet is large.
         let policy = Policy { mailbox: 4_096, ..Policy::default() };

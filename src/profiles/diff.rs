@@ -98,6 +98,7 @@ const PARTS: &[(&str, Reach, &str)] = &[
     ("schedule", Reach::Patch, ""),
     ("limits", Reach::Patch, ""),
     ("keep", Reach::Patch, ""),
+    ("placement", Reach::Patch, ""),
     ("test", Reach::Patch, ""),
     ("drift", Reach::Patch, ""),
 ];

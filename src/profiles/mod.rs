@@ -40,6 +40,7 @@ pub use yaml::MAX_TEXT_BYTES;
 
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
+use crate::domain::needs::Needs;
 use crate::domain::retention::Retention;
 use plan::{Found, KeepAnswers, Limits, Mapping, MappingPlan, Plan, Timing};
 
@@ -62,6 +63,7 @@ struct Head {
     fields: Vec<String>,
     test: Option<ProfileTest>,
     keep: Option<KeepAnswers>,
+    needs: Needs,
     /// The whole text, held only where answers are kept: it is kept with them.
     text: Option<Box<str>>,
     retention: Retention,
@@ -110,6 +112,7 @@ fn head(id: ProfileId, text: &str, compiled: &compile::Compiled) -> Head {
         fields,
         test: compiled.test.clone(),
         keep: compiled.keep,
+        needs: compiled.needs.clone(),
         text: compiled.keep.map(|_| text.into()),
         retention: compiled.retention,
     }
@@ -188,6 +191,11 @@ impl Profile {
     /// The text as its author wrote it, of a profile whose answers are kept.
     pub fn kept_text(&self) -> Option<&str> {
         self.head.text.as_deref()
+    }
+
+    /// What a drone must offer to run it.
+    pub fn needs(&self) -> &Needs {
+        &self.head.needs
     }
 
     pub fn plan(&self) -> &Plan {

@@ -1,5 +1,7 @@
 //! The coordinator's contract: drones join, beat and ask for their work; operators look, drain and run now.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +26,25 @@ pub struct DroneHello {
     /// Unix milliseconds by the drone's own clock, to see its skew.
     #[serde(default)]
     pub clock_ms: Option<i64>,
+    /// Names this process: another one with the same id is told from a restart by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Names of the secrets that it holds, never a value. Absent: it is taken to have all that are needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<BTreeSet<String>>,
+    /// The most profiles that it takes; absent: as many as come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// Its share compared with other drones, 1 (the usual) to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+}
+
+impl DroneHello {
+    /// What a control plane of the release before understands.
+    pub fn plain(self) -> Self {
+        Self { instance: None, secrets: None, capacity: None, weight: None, ..self }
+    }
 }
 
 /// What a drone should know after joining.
@@ -38,6 +59,9 @@ pub struct Registered {
     /// Names the store. What a drone knows of a source's last answer holds only for the store that has it.
     #[serde(default)]
     pub store_id: String,
+    /// The process that was registered, where the coordinator tells processes apart; then beats may carry it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
 }
 
 /// A sign of life.
@@ -74,6 +98,12 @@ pub struct Beat {
     /// Their bytes on disk, compressed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub kept_bytes: u64,
+    /// The process that beats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Counts its beats from 1: one that comes late or twice is passed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub number: u64,
 }
 
 /// A control plane of the release before knows nothing of kept answers; it is told of them only where there are any.
@@ -92,6 +122,9 @@ pub struct BeatReply {
     /// The drone should make a new key of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rotate_key: bool,
+    /// True: another process has joined under this id since, and is alive. This one must stop.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
 }
 
 /// One profile version that a drone should run.
@@ -101,6 +134,9 @@ pub struct Assignment {
     pub profile_id: ProfileId,
     #[schema(value_type = String)]
     pub digest: Digest,
+    /// Names the lease. A later lease of any profile has a higher one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// A run asked for by hand.
@@ -171,6 +207,52 @@ pub struct DroneView {
     /// Its own key; absent where it works with the shared one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<DroneKeyView>,
+    /// The most profiles that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// Its share compared with others; absent: that of a coordinator of the release before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// Names of the secrets that it holds; absent: it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<BTreeSet<String>>,
+    /// When another process gave a sign of life under this id, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin_ms: Option<i64>,
+    /// Beats that came late or twice and were passed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stale_beats: u64,
+}
+
+/// Who runs a profile.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlacementView {
+    /// The drones that run it, each with the epoch of its lease.
+    pub leases: Vec<LeaseView>,
+    /// On how many drones it should run; 0: it is not enabled.
+    pub wanted: u32,
+    /// Why it runs on fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The drone that it is kept on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub pinned_to: Option<DroneId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LeaseView {
+    #[schema(value_type = String)]
+    pub drone_id: DroneId,
+    pub epoch: u64,
+}
+
+/// A profile that runs on too few drones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Unplaced {
+    #[schema(value_type = String)]
+    pub profile_id: ProfileId,
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -189,6 +271,13 @@ pub struct DroneStats {
     /// Replays that drones have not carried out yet.
     #[serde(default)]
     pub pending_replays: u32,
+    /// The first profiles that run on too few drones, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplaced: Vec<Unplaced>,
+    /// Drones whose id another process has used in the last minutes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub twins: Vec<DroneId>,
 }
 
 /// Which drone a run-now request went to.
@@ -265,6 +354,21 @@ pub struct Replay {
     pub of: ReplayOf,
 }
 
+/// Keeps a profile on one drone; without a drone, on none in particular.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PinProfile {
+    pub tenant: TenantId,
+    pub profile_id: ProfileId,
+    #[serde(default)]
+    pub drone_id: Option<DroneId>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GetPlacement {
+    pub tenant: TenantId,
+    pub profile_id: ProfileId,
+}
+
 /// Tells the coordinator that profiles changed, so that it need not wait for its next look.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProfilesChanged {
@@ -281,5 +385,7 @@ calls! {
     DrainDrone      => DroneView,        "/internal/coordinator/drain-drone", repeatable;
     RunNow          => RunRequested,     "/internal/coordinator/run-now", once;
     Replay          => ReplaysRequested, "/internal/coordinator/replay", once;
+    PinProfile      => PlacementView,    "/internal/coordinator/pin-profile", repeatable;
+    GetPlacement    => PlacementView,    "/internal/coordinator/get-placement", repeatable;
     ProfilesChanged => super::call::Done, "/internal/coordinator/profiles-changed", repeatable;
 }

@@ -64,6 +64,7 @@ codes! {
     MethodNotAllowed  "method_not_allowed"  405 Never        "This route does not take this method";
     NotAcceptable     "not_acceptable"      406 Never        "None of the asked formats is offered";
     ProfileExists     "profile_exists"      409 Never        "A profile with this id exists";
+    TwinDrone         "twin_drone"          409 Never        "Another process uses this drone's id";
     BatchConflict     "batch_conflict"      409 Never        "Another batch was stored under this run and seq";
     NotQuarantined    "not_quarantined"     409 Never        "The run does not wait in quarantine";
     RunConflict       "run_conflict"        409 Never        "This run id belongs to another profile";

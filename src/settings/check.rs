@@ -43,6 +43,7 @@ impl Settings {
         let mut wrong = Vec::new();
         self.check_times(&mut wrong);
         self.check_sizes(&mut wrong);
+        self.check_shares(&mut wrong);
         self.check_roles(&mut wrong);
         self.check_addresses(&mut wrong);
         self.check_secrets(&mut wrong);
@@ -61,6 +62,9 @@ impl Settings {
             let expected =
                 "0 to keep them, or at least 15 days (1296000000): a drone may send for so long what it could not";
             wrong.push(Wrong::new("retention.runs_ms", runs_ms, expected));
+        }
+        if fleet.forget_ms < fleet.lease_ms {
+            wrong.push(Wrong::new("fleet.forget_ms", fleet.forget_ms, "at least fleet.lease_ms"));
         }
         if node.drain_ms > node.shutdown_ms {
             wrong.push(Wrong::new("node.drain_ms", node.drain_ms, "at most node.shutdown_ms, of which it is a part"));
@@ -89,6 +93,16 @@ impl Settings {
         ];
         let zeros = above_zero.into_iter().filter(|(_, value)| *value == 0);
         wrong.extend(zeros.map(|(key, value)| Wrong::new(key, value, "a number above 0")));
+    }
+
+    fn check_shares(&self, wrong: &mut Vec<Wrong>) {
+        let (weight, capacity) = (self.drone.weight, self.drone.capacity);
+        if !(1..=100).contains(&weight) {
+            wrong.push(Wrong::new("drone.weight", weight, "1 to 100"));
+        }
+        if let Some(none) = capacity.filter(|most| *most == 0) {
+            wrong.push(Wrong::new("drone.capacity", none, "a number above 0, or nothing for as many as come"));
+        }
     }
 
     fn check_roles(&self, wrong: &mut Vec<Wrong>) {

@@ -126,6 +126,7 @@ pub struct StoreSettings {
 pub struct FleetSettings {
     pub heartbeat_ms: u64,
     pub lease_ms: u64,
+    pub forget_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -164,6 +165,8 @@ pub struct DroneSettings {
     pub control_plane: Option<String>,
     pub id: Option<String>,
     pub labels: Vec<String>,
+    pub capacity: Option<u32>,
+    pub weight: u32,
     pub data_dir: PathBuf,
     /// Several drones share the folder, each with a numbered one of its own below it.
     pub share_data_dir: bool,

@@ -57,7 +57,7 @@ pub use retention::{Removed, RetentionPass};
 pub use settings::{Place, Server, StoreSettings};
 pub use spool::{Job, Pushed, Spool, SpoolSettings, SpoolStats, Spooled};
 pub use tenant::TenantStore;
-pub use types::{NewVersion, SavedDrone};
+pub use types::{EnabledProfile, NewVersion, SavedDrone};
 pub use vitals::{RetentionVitals, StoreVitals};
 
 use crate::domain::ids::TenantId;

@@ -4,6 +4,7 @@
 use super::error::StoreError;
 use super::run_facts::state_of;
 use crate::domain::digest::Digest;
+use crate::domain::needs::Needs;
 use crate::domain::run::RunState;
 use crate::protocol::registry::Origin;
 
@@ -114,6 +115,43 @@ pub(super) fn state(number: i64) -> Result<RunState, StoreError> {
 pub(super) fn digest_of(bytes: &[u8]) -> Result<Digest, StoreError> {
     let bytes = bytes.try_into().map_err(|_| StoreError::Engine("a stored digest has not 32 bytes".into()))?;
     Ok(Digest::from_bytes(bytes))
+}
+
+/// What a version needs, as it is kept: nothing at all is null.
+pub(super) fn needs_text(needs: &Needs) -> Option<String> {
+    (*needs != Needs::default()).then(|| serde_json::to_string(needs).unwrap_or_default())
+}
+
+pub(super) fn needs_of(text: Option<&str>) -> Result<Needs, StoreError> {
+    let broken = |error| StoreError::Engine(format!("stored needs do not read back: {error}"));
+    text.map_or_else(|| Ok(Needs::default()), |text| serde_json::from_str(text).map_err(broken))
+}
+
+/// What a drone offers, from the columns of `drones`.
+macro_rules! offer {
+    ($row:expr) => {
+        $crate::domain::needs::Offer {
+            labels: $crate::store::rows::list_of($row.try_get("labels")?)?,
+            secrets: $row
+                .try_get::<Option<&str>, _>("secrets")?
+                .map(|names| $crate::store::rows::list_of(names))
+                .transpose()?,
+            capacity: $row.try_get::<Option<i64>, _>("capacity")?.and_then(|most| u32::try_from(most).ok()),
+            weight: u32::try_from($row.try_get::<i64, _>("weight")?).unwrap_or(1),
+        }
+    };
+}
+
+pub(super) use offer;
+
+/// Labels or names that were written as JSON.
+pub(super) fn list_of<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Engine(format!("what a drone offers does not read back: {error}")))
+}
+
+pub(super) fn list_text<T: serde::Serialize>(list: &T) -> Result<String, StoreError> {
+    serde_json::to_string(list).map_err(|error| StoreError::Engine(error.to_string()))
 }
 
 pub(super) fn origin_text(origin: Origin) -> &'static str {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::enrolment::{Enrolment, KeyChange, KnownKey, NewInvite};
 use super::error::StoreError;
 use super::retention::{Horizon, RetentionPass, expired_of_run};
-use super::types::{NewVersion, SavedDrone};
+use super::types::{EnabledProfile, NewVersion, SavedDrone};
 use super::{Engine, held, history, on_engine, rejects};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
@@ -110,7 +110,7 @@ impl TenantStore {
     }
 
     /// Profiles that should run, with their current versions, by id.
-    pub async fn enabled_profiles(&self) -> Result<Vec<(ProfileId, Digest)>, StoreError> {
+    pub async fn enabled_profiles(&self) -> Result<Vec<EnabledProfile>, StoreError> {
         read!(self, enabled_profiles())
     }
 
@@ -174,6 +174,21 @@ impl TenantStore {
         last: &DroneId,
     ) -> Result<Vec<(DroneId, DroneKeyView)>, StoreError> {
         read!(self, drone_keys(first.clone(), last.clone()))
+    }
+
+    /// Keeps a profile on one drone, or on none in particular.
+    pub async fn set_pin(&self, profile: &ProfileId, drone: Option<&DroneId>) -> Result<(), StoreError> {
+        read!(self, set_pin(profile.clone(), drone.cloned()))
+    }
+
+    /// Profiles that are kept on one drone, by id.
+    pub async fn pins(&self) -> Result<Vec<(ProfileId, DroneId)>, StoreError> {
+        read!(self, pins())
+    }
+
+    /// Takes drones out for good. What they delivered stays; unknown ones are passed over.
+    pub async fn forget_drones(&self, drones: &[DroneId]) -> Result<(), StoreError> {
+        read!(self, forget_drones(drones.to_vec()))
     }
 
     /// Asks for a run by hand; gives the request's id. At most 1,000 may wait.

@@ -1,8 +1,8 @@
 //! What goes into the store and has no message of its own in the protocol. Plain data, engine-neutral.
 
 use crate::domain::digest::Digest;
-use crate::domain::fleet::Labels;
 use crate::domain::ids::{DroneId, ProfileId};
+use crate::domain::needs::{Needs, Offer};
 use crate::protocol::registry::Origin;
 
 /// Runs that may wait to be carried out, for each tenant.
@@ -25,6 +25,8 @@ pub struct NewVersion {
     pub yaml: String,
     /// Dims that identify an observation, such as `dims.geo.fips`; empty: every record stands for itself.
     pub key: Vec<String>,
+    /// What a drone must offer to run it.
+    pub needs: Needs,
     /// `schedule.enabled` of the profile.
     pub enabled: bool,
     pub origin: Origin,
@@ -32,12 +34,20 @@ pub struct NewVersion {
     pub path: Option<String>,
 }
 
+/// A profile that should run, in its current version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnabledProfile {
+    pub id: ProfileId,
+    pub digest: Digest,
+    pub needs: Needs,
+}
+
 /// What is kept of a drone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedDrone {
     pub drone_id: DroneId,
     pub version: String,
-    pub labels: Labels,
+    pub offer: Offer,
     /// Unix milliseconds of its first registration; a later one does not move it.
     pub registered_ms: i64,
     /// Unix milliseconds.

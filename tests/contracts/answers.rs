@@ -20,6 +20,7 @@ const PASSING: &[&str] = &[
     "store_id",
     "clock_skew_ms",
     "revision",
+    "epoch",
     "report_id",
 ];
 

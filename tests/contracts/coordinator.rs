@@ -1,12 +1,12 @@
 //! What the coordinator answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartly::domain::fleet::DroneState;
 use chartly::domain::ids::{DroneId, RunId, TenantId};
 use chartly::protocol::coordinator::{
-    Beat, DrainDrone, DroneHello, GetDrone, GetDroneStats, GetWork, Heartbeat, ListDrones, ProfilesChanged, Register,
-    Registered, Replay, ReplayOf, ReplayRequest, RunNow, Work,
+    Beat, DrainDrone, DroneHello, GetDrone, GetDroneStats, GetPlacement, GetWork, Heartbeat, ListDrones, PinProfile,
+    ProfilesChanged, Register, Registered, Replay, ReplayOf, ReplayRequest, RunNow, Work,
 };
 use chartly::protocol::fault::Code;
 use chartly::protocol::paging::PageRequest;
@@ -34,6 +34,10 @@ fn hello(name: &str) -> DroneHello {
         version: "1.2.3".into(),
         labels: BTreeMap::from([("region".into(), "eu".into())]),
         clock_ms: Some(1_000),
+        instance: Some("first".into()),
+        secrets: Some(BTreeSet::from(["KEY".into()])),
+        capacity: Some(10),
+        weight: Some(2),
     }
 }
 
@@ -80,6 +84,8 @@ fn beat(name: &str) -> Beat {
         done_replays: vec![],
         kept_runs: 5,
         kept_bytes: 6,
+        instance: None,
+        number: 0,
     }
 }
 
@@ -180,6 +186,42 @@ pub async fn drain_drone(side: &Side, said: &mut Answers) {
     assert_eq!(work(side, said, "d1").await.assignments, [], "joining again does not undo it");
     let back = said.ask(coordinator, drain(false)).await.unwrap();
     assert_eq!((back.state, back.assigned), (DroneState::Online, 1));
+}
+
+pub async fn pin_profile(side: &Side, said: &mut Answers) {
+    let coordinator = &side.clients.coordinator;
+    let pin = |profile: &str, to: Option<&str>| PinProfile {
+        tenant: tenant(),
+        profile_id: id(profile),
+        drone_id: to.map(drone),
+    };
+    put_seen(side, said, "p").await;
+    said.refused(coordinator, pin("p", Some("d1")), Code::UnknownDrone, &[]).await;
+    for name in ["d1", "d2"] {
+        join(side, said, name).await;
+    }
+    said.refused(coordinator, pin("q", Some("d1")), Code::UnknownProfile, &["profile_id"]).await;
+    for name in ["d1", "d2"] {
+        let pinned = said.ask(coordinator, pin("p", Some(name))).await.unwrap();
+        assert_eq!(pinned.pinned_to, Some(drone(name)));
+        assert_eq!(pinned.leases.iter().map(|lease| lease.drone_id.clone()).collect::<Vec<_>>(), [drone(name)]);
+    }
+    let free = said.ask(coordinator, pin("p", None)).await.unwrap();
+    assert_eq!((free.pinned_to, free.leases.len()), (None, 1));
+}
+
+pub async fn get_placement(side: &Side, said: &mut Answers) {
+    let coordinator = &side.clients.coordinator;
+    let get = |profile: &str| GetPlacement { tenant: tenant(), profile_id: id(profile) };
+    let unknown = said.ask(coordinator, get("p")).await.unwrap();
+    assert_eq!((unknown.wanted, unknown.leases.len(), unknown.reason), (0, 0, None));
+    put_seen(side, said, "p").await;
+    let alone = said.ask(coordinator, get("p")).await.unwrap();
+    assert_eq!((alone.wanted, alone.reason.as_deref()), (1, Some("no drone is online")));
+    join(side, said, "d1").await;
+    let placed = said.ask(coordinator, get("p")).await.unwrap();
+    assert_eq!((placed.leases.len(), placed.reason), (1, None));
+    said.refused(coordinator, GetPlacement { tenant: elsewhere(), ..get("p") }, Code::NotFound, &[]).await;
 }
 
 pub async fn run_now(side: &Side, said: &mut Answers) {

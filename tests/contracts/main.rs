@@ -41,7 +41,8 @@ contracts! {
         list_broken_files ListBrokenFiles;
     coordinator:
         register Register, heartbeat Heartbeat, get_work GetWork, list_drones ListDrones, get_drone GetDrone,
-        get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged;
+        get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged,
+        pin_profile PinProfile, get_placement GetPlacement;
     enrolment:
         invite Invite, list_invites ListInvites, withdraw_invite WithdrawInvite, enrol Enrol, check_key CheckKey,
         ask_rotation AskRotation, set_next_key SetNextKey, revoke_key RevokeKey;

@@ -88,6 +88,7 @@ fn local_clients(root: &Root, store: &Store, profiles: &Path) -> Clients {
         events,
         heartbeat_ms: fleet.heartbeat_ms,
         lease_ms: fleet.lease_ms,
+        forget_ms: fleet.forget_ms,
     };
     let running = Arc::new(Semaphore::new(limits.max_running));
     let reporter = reporter::Seed { store, clock, max_join_bytes: limits.max_join_bytes, running };

@@ -2,11 +2,12 @@
 
 use chartly::domain::digest::Digest;
 use chartly::domain::ids::{DroneId, TenantId};
+use chartly::domain::needs::{Needs, Offer};
 use chartly::domain::run::RunState;
 use chartly::protocol::aggregator::{RecordFilter, RunFilter};
 use chartly::protocol::paging::PageRequest;
 use chartly::protocol::registry::PutMode;
-use chartly::store::{Enrolment, KeyChange, NewInvite, SavedDrone, Store, StoreError};
+use chartly::store::{Enrolment, KeyChange, NewInvite, NewVersion, SavedDrone, Store, StoreError};
 use serde_json::json;
 
 use crate::engines::{Bed, Engine, on_both_engines};
@@ -25,6 +26,7 @@ on_both_engines! {
     drones_and_run_requests_survive_a_restart,
     drones_join_with_tokens_and_have_keys,
     of_many_that_join_at_once_no_more_get_in_than_a_token_allows,
+    needs_and_pins_survive_a_restart,
     reports_are_kept_up_to_their_bound,
     tenants_see_nothing_of_each_other,
     a_foreign_cursor_and_a_large_limit_are_refused,
@@ -214,7 +216,7 @@ async fn pausing_survives_versions_and_deleting_hides(engine: Engine) {
     let tenant = fixture.tenant();
     let enabled = async || {
         let profiles = tenant.enabled_profiles().await.unwrap();
-        profiles.into_iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>()
+        profiles.into_iter().map(|one| one.id.to_string()).collect::<Vec<_>>()
     };
     assert!(tenant.set_paused(&profile_id("b"), true).await.unwrap().paused);
     put(&tenant, "b", 2).await;
@@ -247,7 +249,12 @@ async fn drones_and_run_requests_survive_a_restart(engine: Engine) {
     let drone = SavedDrone {
         drone_id: id.clone(),
         version: "1".into(),
-        labels: [("region".to_owned(), "eu".to_owned())].into(),
+        offer: Offer {
+            labels: [("region".to_owned(), "eu".to_owned())].into(),
+            secrets: Some(["KEY".to_owned()].into()),
+            capacity: Some(7),
+            weight: 3,
+        },
         registered_ms: 10,
         last_seen_ms: 10,
         draining: false,
@@ -329,6 +336,36 @@ async fn of_many_that_join_at_once_no_more_get_in_than_a_token_allows(engine: En
     let outcomes = futures_util::future::join_all(joins).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 5, "{outcomes:?}");
     assert_eq!(tenant.invites().await.unwrap()[0].used, 5);
+}
+
+async fn needs_and_pins_survive_a_restart(engine: Engine) {
+    let fixture = Fixture::with_profiles(engine, &["p", "q"]).await;
+    let tenant = fixture.tenant();
+    let needs = Needs { replicas: 2, secrets: ["KEY".to_owned()].into(), ..Needs::default() };
+    let new = NewVersion { needs: needs.clone(), ..version("q", 9) };
+    tenant.put_profile(new, PutMode::Replace, None, 9).await.unwrap();
+    let drones = ["d1", "d2"].map(|id| DroneId::parse(id).unwrap());
+    tenant.set_pin(&profile_id("p"), Some(&drones[0])).await.unwrap();
+    tenant.set_pin(&profile_id("p"), Some(&drones[1])).await.unwrap();
+    tenant.set_pin(&profile_id("q"), Some(&drones[1])).await.unwrap();
+    tenant.set_pin(&profile_id("q"), None).await.unwrap();
+    let unknown = tenant.set_pin(&profile_id("x"), Some(&drones[1])).await;
+    assert!(matches!(unknown, Err(StoreError::UnknownProfile(_))));
+    for id in &drones {
+        let (version, offer) = (String::new(), Offer::default());
+        let drone =
+            SavedDrone { drone_id: id.clone(), version, offer, registered_ms: 1, last_seen_ms: 1, draining: false };
+        tenant.save_drone(drone).await.unwrap();
+    }
+    tenant.forget_drones(&drones[..1]).await.unwrap();
+    drop(tenant);
+    let fixture = fixture.reopened().await;
+    let tenant = fixture.tenant();
+    assert_eq!(tenant.pins().await.unwrap(), [(profile_id("p"), drones[1].clone())]);
+    let enabled = tenant.enabled_profiles().await.unwrap();
+    assert_eq!(enabled.iter().map(|one| one.needs.clone()).collect::<Vec<_>>(), [Needs::default(), needs]);
+    let left = tenant.drones().await.unwrap();
+    assert_eq!(left.iter().map(|drone| drone.drone_id.clone()).collect::<Vec<_>>(), drones[1..]);
 }
 
 async fn reports_are_kept_up_to_their_bound(engine: Engine) {

@@ -74,6 +74,7 @@ pub(crate) fn version(id: &str, number: u32) -> NewVersion {
         digest: Digest::of(yaml.as_bytes()),
         yaml,
         key: Vec::new(),
+        needs: chartly::domain::needs::Needs::default(),
         enabled: true,
         origin: Origin::Api,
         path: None,

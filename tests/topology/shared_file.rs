@@ -88,6 +88,7 @@ async fn put_version(tenant: &TenantStore, id: &str, number: u32) {
         digest: Digest::of(yaml.as_bytes()),
         yaml,
         key: Vec::new(),
+        needs: chartly::domain::needs::Needs::default(),
         enabled: true,
         origin: Origin::Api,
         path: None,

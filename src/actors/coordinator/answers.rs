@@ -3,11 +3,12 @@
 use actix::{ActorFutureExt, Handler, MessageResult, ResponseActFuture, ResponseFuture, WrapFuture};
 
 use super::enrolment::add_keys;
+use super::drone::offer;
 use super::{Coordinator, Fleet};
 use crate::protocol::call::Done;
 use crate::protocol::coordinator::{
-    BeatReply, DrainDrone, DroneHello, DroneView, GetDrone, GetDroneStats, GetWork, Heartbeat, ListDrones,
-    ProfilesChanged, Register, Registered, RunNow, RunRequested,
+    BeatReply, DrainDrone, DroneHello, DroneView, GetDrone, GetDroneStats, GetPlacement, GetWork, Heartbeat,
+    ListDrones, ProfilesChanged, Register, Registered, RunNow, RunRequested,
 };
 use crate::protocol::fault::Fault;
 use crate::protocol::paging::Page;
@@ -31,7 +32,8 @@ impl Handler<Register> for Coordinator {
             let change = actor.fleet(&tenant)?.register(&hello, server_ms);
             actor.tell(change);
             let (heartbeat_ms, lease_ms) = (actor.seed.heartbeat_ms, actor.seed.lease_ms);
-            Ok(Registered { heartbeat_ms, lease_ms, server_ms, store_id: actor.store_id.clone() })
+            let (store_id, instance) = (actor.store_id.clone(), hello.instance);
+            Ok(Registered { heartbeat_ms, lease_ms, server_ms, store_id, instance })
         }))
     }
 }
@@ -40,7 +42,7 @@ fn saved(hello: &DroneHello, draining: bool, now_ms: i64) -> SavedDrone {
     SavedDrone {
         drone_id: hello.drone_id.clone(),
         version: hello.version.clone(),
-        labels: hello.labels.clone(),
+        offer: offer(hello),
         registered_ms: now_ms,
         last_seen_ms: now_ms,
         draining,
@@ -136,6 +138,7 @@ macro_rules! looks {
 looks! {
     GetWork => |fleet, message| fleet.work(&message.drone_id, message.seen);
     GetDroneStats => |fleet, message| Ok(fleet.stats());
+    GetPlacement => |fleet, message| Ok(fleet.placement_of(&message.profile_id));
 }
 
 impl Handler<GetDrone> for Coordinator {

@@ -4,8 +4,15 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::digest::Digest;
+use crate::domain::fleet::Labels;
+use crate::domain::needs::Needs;
 
 const LEASE_MS: i64 = 30_000;
+
+fn fleet() -> Fleet {
+    Fleet::new(Patience { lease_ms: LEASE_MS, forget_ms: 3_600_000 }, 1)
+}
 
 fn drone(n: u8) -> DroneId {
     DroneId::parse(&format!("d{n}")).unwrap()
@@ -16,7 +23,18 @@ fn profile(n: u8) -> ProfileId {
 }
 
 fn hello(n: u8) -> DroneHello {
-    DroneHello { drone_id: drone(n), version: "1".into(), labels: Labels::new(), clock_ms: None }
+    let labels = Labels::new();
+    let (secrets, capacity, weight) = (None, None, None);
+    DroneHello {
+        drone_id: drone(n),
+        version: "1".into(),
+        labels,
+        clock_ms: None,
+        instance: None,
+        secrets,
+        capacity,
+        weight,
+    }
 }
 
 fn beat(n: u8) -> Beat {
@@ -32,16 +50,19 @@ fn beat(n: u8) -> Beat {
         done_replays: vec![],
         kept_runs: 0,
         kept_bytes: 0,
+        instance: None,
+        number: 0,
     }
 }
 
-fn profiles(numbers: impl IntoIterator<Item = u8>) -> Vec<(ProfileId, Digest)> {
-    numbers.into_iter().map(|n| (profile(n), Digest::of(&[n]))).collect()
+fn profiles(numbers: impl IntoIterator<Item = u8>) -> Vec<EnabledProfile> {
+    let enabled = |n| EnabledProfile { id: profile(n), digest: Digest::of(&[n]), needs: Needs::default() };
+    numbers.into_iter().map(enabled).collect()
 }
 
 #[test]
 fn a_drone_that_falls_silent_loses_its_work_within_the_lease() {
-    let mut fleet = Fleet::new(LEASE_MS, 1);
+    let mut fleet = fleet();
     fleet.set_profiles(profiles(0..20));
     fleet.register(&hello(1), 0);
     fleet.register(&hello(2), 0);
@@ -54,14 +75,14 @@ fn a_drone_that_falls_silent_loses_its_work_within_the_lease() {
 
 #[test]
 fn an_unknown_drone_is_told_to_register_again() {
-    let mut fleet = Fleet::new(LEASE_MS, 1);
+    let mut fleet = fleet();
     assert!(!fleet.beat(&beat(1), 0).0.known);
     assert_eq!(fleet.work(&drone(1), None).unwrap_err().code, Code::UnknownDrone);
 }
 
 #[test]
 fn a_clock_a_day_off_is_seen_and_does_no_harm() {
-    let mut fleet = Fleet::new(LEASE_MS, 1);
+    let mut fleet = fleet();
     fleet.register(&DroneHello { clock_ms: Some(86_400_000), ..hello(1) }, 0);
     assert_eq!(fleet.view(&drone(1)).unwrap().clock_skew_ms, Some(86_400_000));
     assert!(fleet.look(1_000).is_empty());
@@ -71,7 +92,7 @@ fn a_clock_a_day_off_is_seen_and_does_no_harm() {
 
 #[test]
 fn a_run_request_stays_until_it_was_carried_out() {
-    let mut fleet = Fleet::new(LEASE_MS, 1);
+    let mut fleet = fleet();
     fleet.set_profiles(profiles([1]));
     fleet.register(&hello(1), 0);
     assert_eq!(fleet.may_run(&profile(9)).unwrap_err().code, Code::UnknownProfile);
@@ -87,7 +108,7 @@ fn a_run_request_stays_until_it_was_carried_out() {
 
 #[test]
 fn requests_of_a_removed_profile_are_named() {
-    let mut fleet = Fleet::new(LEASE_MS, 1);
+    let mut fleet = fleet();
     fleet.set_profiles(profiles([1, 2]));
     fleet.add_request(7, &profile(1));
     fleet.add_request(8, &profile(2));
@@ -96,7 +117,7 @@ fn requests_of_a_removed_profile_are_named() {
 
 #[test]
 fn asking_again_for_what_was_seen_costs_no_list() {
-    let mut fleet = Fleet::new(LEASE_MS, 1);
+    let mut fleet = fleet();
     fleet.set_profiles(profiles(0..10));
     fleet.register(&hello(1), 0);
     let work = fleet.work(&drone(1), None).unwrap();
@@ -107,7 +128,7 @@ fn asking_again_for_what_was_seen_costs_no_list() {
 
 #[test]
 fn a_draining_drone_gets_nothing_new() {
-    let mut fleet = Fleet::new(LEASE_MS, 1);
+    let mut fleet = fleet();
     fleet.set_profiles(profiles(0..10));
     fleet.register(&hello(1), 0);
     fleet.register(&hello(2), 0);
@@ -118,7 +139,7 @@ fn a_draining_drone_gets_nothing_new() {
 
 #[test]
 fn labels_of_a_megabyte_are_refused() {
-    let fleet = Fleet::new(LEASE_MS, 1);
+    let fleet = fleet();
     let labels = Labels::from([("region".to_owned(), "x".repeat(1 << 20))]);
     assert_eq!(fleet.admit(&DroneHello { labels, ..hello(1) }).unwrap_err().code, Code::InvalidRequest);
 }
@@ -163,14 +184,18 @@ fn take(fleet: &mut Fleet, step: Step, now_ms: &mut i64) {
     }
 }
 
+fn assigned(fleet: &Fleet, drone: &DroneId) -> Vec<ProfileId> {
+    let work = fleet.work(drone, None).map(|work| work.assignments).unwrap_or_default();
+    work.into_iter().map(|one| one.profile_id).collect()
+}
+
 fn check(fleet: &Fleet) -> Result<(), TestCaseError> {
     let online = fleet.drones.values().filter(|drone| drone.state() == DroneState::Online).count();
-    for id in fleet.profiles.keys() {
-        let holds = |drone: &&DroneId| {
-            fleet.work(drone, None).is_ok_and(|work| work.assignments.iter().any(|mine| mine.profile_id == *id))
-        };
-        let holders: Vec<_> = fleet.drones.keys().filter(holds).collect();
-        prop_assert_eq!(holders.len(), usize::from(online > 0), "{} is on {:?}", id, holders);
+    for n in 0..12 {
+        let id = profile(n);
+        let holders: Vec<_> = fleet.drones.keys().filter(|drone| assigned(fleet, drone).contains(&id)).collect();
+        let expected = usize::from(online > 0 && fleet.placement.is_enabled(&id));
+        prop_assert_eq!(holders.len(), expected, "{} is on {:?}", id, holders);
         for holder in holders {
             prop_assert_eq!(fleet.drones[holder].state(), DroneState::Online);
         }
@@ -181,13 +206,102 @@ fn check(fleet: &Fleet) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn each_profile_is_on_exactly_one_live_drone(steps in proptest::collection::vec(step(), 1..60)) {
-        let (mut fleet, mut now_ms) = (Fleet::new(LEASE_MS, 1), 0);
+        let (mut fleet, mut now_ms) = (fleet(), 0);
         for step in steps {
-            let revision = fleet.revision;
-            let placed = fleet.placed.clone();
+            let seen = |fleet: &Fleet| (0..6).map(drone).map(|id| (fleet.placement.revision(&id), assigned(fleet, &id))).collect::<Vec<_>>();
+            let before = seen(&fleet);
             take(&mut fleet, step, &mut now_ms);
             check(&fleet)?;
-            prop_assert!(fleet.revision > revision || fleet.placed == placed, "work moved unseen");
+            for ((then, had), (now, has)) in before.into_iter().zip(seen(&fleet)) {
+                prop_assert!(now > then || has == had, "work moved unseen");
+            }
         }
     }
+}
+
+fn hello_of(n: u8, instance: &str) -> DroneHello {
+    DroneHello { instance: Some(instance.into()), ..hello(n) }
+}
+
+fn beat_of(n: u8, instance: &str, number: u64) -> Beat {
+    Beat { instance: Some(instance.into()), number, ..beat(n) }
+}
+
+#[test]
+fn of_two_processes_with_one_id_the_later_counts_and_both_are_told() {
+    let mut fleet = fleet();
+    fleet.register(&hello_of(1, "a"), 0);
+    fleet.register(&hello_of(1, "b"), 1_000);
+    assert!(fleet.stats().twins.is_empty(), "a restart is no twin");
+    let (reply, _) = fleet.beat(&beat_of(1, "a", 1), 2_000);
+    assert!(reply.known && reply.superseded);
+    assert!(!fleet.beat(&beat_of(1, "b", 1), 2_000).0.superseded);
+    assert_eq!(fleet.stats().twins, [drone(1)]);
+    assert_eq!(fleet.admit(&hello_of(1, "a")).unwrap_err().code, Code::TwinDrone, "a replayed registration");
+    // When the later one has gone, the earlier one may join again.
+    fleet.look(2_000 + LEASE_MS);
+    assert!(!fleet.beat(&beat_of(1, "a", 2), 40_000).0.known);
+    fleet.admit(&hello_of(1, "a")).unwrap();
+    fleet.register(&hello_of(1, "a"), 40_000);
+    assert!(!fleet.beat(&beat_of(1, "a", 3), 41_000).0.superseded);
+}
+
+#[test]
+fn a_beat_that_comes_late_or_twice_is_passed_over() {
+    let mut fleet = fleet();
+    fleet.register(&hello_of(1, "a"), 0);
+    fleet.beat(&Beat { running: 7, ..beat_of(1, "a", 5) }, 1_000);
+    fleet.beat(&Beat { running: 3, ..beat_of(1, "a", 4) }, 29_000);
+    fleet.beat(&Beat { running: 3, ..beat_of(1, "a", 5) }, 29_000);
+    let view = fleet.view(&drone(1)).unwrap();
+    assert_eq!((view.running, view.stale_beats, view.last_seen_ms), (7, 2, 1_000));
+    fleet.look(31_000);
+    assert_eq!(fleet.view(&drone(1)).unwrap().state, DroneState::Offline, "a replayed beat keeps nobody alive");
+}
+
+#[test]
+fn what_is_long_gone_is_forgotten() {
+    let mut fleet = fleet();
+    fleet.register(&hello(1), 0);
+    fleet.register(&hello(2), 3_590_000);
+    fleet.look(3_600_000);
+    assert_eq!(fleet.take_forgotten(), [drone(1)]);
+    assert_eq!(fleet.view(&drone(1)).unwrap_err().code, Code::UnknownDrone);
+    fleet.register(&hello(1), 3_600_000);
+    assert_eq!(fleet.view(&drone(1)).unwrap().registered_ms, 3_600_000);
+}
+
+#[test]
+fn a_drone_that_came_back_takes_nothing_from_others_for_a_lease_time() {
+    let mut fleet = fleet();
+    fleet.set_profiles(profiles(0..40));
+    fleet.register(&hello(1), 0);
+    fleet.register(&hello(2), 0);
+    let fair = assigned(&fleet, &drone(2));
+    assert!(!fair.is_empty());
+    fleet.beat(&beat(1), 29_000);
+    fleet.look(30_000);
+    fleet.beat(&beat(2), 31_000);
+    fleet.look(31_500);
+    assert!(assigned(&fleet, &drone(2)).is_empty());
+    fleet.beat(&beat(1), 60_000);
+    fleet.beat(&beat(2), 60_000);
+    fleet.look(61_000);
+    assert_eq!(assigned(&fleet, &drone(2)), fair, "then it gets back what was its own");
+}
+
+#[test]
+fn after_a_restart_nobody_takes_what_others_had() {
+    let mut fleet = fleet();
+    let stored = |seen_ms| Drone::stored("1".into(), drone::offer(&hello(0)), 0, seen_ms, false);
+    let drones = vec![(drone(1), stored(1_000_000)), (drone(2), stored(1_010_000)), (drone(3), stored(0))];
+    fleet.restore(drones, vec![], 5_000_000);
+    fleet.set_profiles(profiles(0..40));
+    fleet.look(5_000_000);
+    fleet.beat(&beat(1), 5_000_500);
+    let mine = assigned(&fleet, &drone(1)).len();
+    assert!((1..40).contains(&mine), "{mine}");
+    assert_eq!(mine + assigned(&fleet, &drone(2)).len(), 40, "the third was away before");
+    fleet.look(5_030_100);
+    assert_eq!(assigned(&fleet, &drone(1)).len(), 40, "the second was not heard of");
 }

@@ -2,8 +2,10 @@
 //! before it is decided upon, so that the actor can be rebuilt at any moment.
 
 mod answers;
+mod drone;
 mod enrolment;
-mod fleet;
+pub mod fleet;
+mod pins;
 mod placement;
 mod replays;
 mod views;
@@ -14,18 +16,20 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, ResponseActFuture, Supervised, WrapFuture};
 
 use super::events::{Event, Events};
-use crate::domain::digest::Digest;
 use crate::domain::fleet::DroneState;
 use crate::domain::ids::{DroneId, ProfileId, TenantId};
 use crate::protocol::coordinator::{ReplayRequest, RunRequest};
 use crate::protocol::fault::{Code, Fault};
 use crate::runtime::{Clock, Periodic};
-use crate::store::{Store, StoreError};
+use crate::store::{EnabledProfile, Store, StoreError};
 
-use fleet::{Change, Drone, Fleet};
+use fleet::{Change, Drone, Fleet, Patience};
 
 /// How often leases are looked at, and profile changes by others than this node.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Revisions and epochs begin at the clock's time, so that they grow over restarts; 2^53 ends the exact numbers of JSON.
+const NUMBERS_OF_A_MS: u64 = 4_000;
 
 /// What the coordinator is rebuilt from.
 #[derive(Debug, Clone)]
@@ -35,6 +39,8 @@ pub struct Seed {
     pub events: Events,
     pub heartbeat_ms: u64,
     pub lease_ms: u64,
+    /// A drone that is not heard of for this long is forgotten.
+    pub forget_ms: u64,
 }
 
 #[derive(Debug)]
@@ -51,7 +57,8 @@ struct Stored {
     drones: Vec<(DroneId, Drone)>,
     requests: Vec<RunRequest>,
     replays: Vec<(DroneId, ReplayRequest)>,
-    profiles: Vec<(ProfileId, Digest)>,
+    profiles: Vec<EnabledProfile>,
+    pins: Vec<(ProfileId, DroneId)>,
     revision: i64,
     store_id: String,
 }
@@ -72,10 +79,16 @@ impl Coordinator {
 
     fn restore(&mut self, stored: Stored) {
         let now_ms = self.now_ms();
-        let lease_ms = i64::try_from(self.seed.lease_ms).unwrap_or(i64::MAX);
-        let mut fleet = Fleet::new(lease_ms, u64::try_from(now_ms).unwrap_or(1));
-        fleet.restore(stored.drones, stored.requests);
+        let span = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let patience = Patience { lease_ms: span(self.seed.lease_ms), forget_ms: span(self.seed.forget_ms) };
+        // No coordinator gives that many numbers in a millisecond.
+        let first_number = u64::try_from(now_ms).unwrap_or(1).saturating_mul(NUMBERS_OF_A_MS);
+        let mut fleet = Fleet::new(patience, first_number);
+        fleet.restore(stored.drones, stored.requests, now_ms);
         fleet.add_replays(stored.replays);
+        for (profile, drone) in &stored.pins {
+            fleet.set_pin(profile, Some(drone));
+        }
         fleet.set_profiles(stored.profiles);
         fleet.look(now_ms);
         self.fleets.insert(TenantId::default(), fleet);
@@ -97,15 +110,19 @@ impl Coordinator {
     /// Looks at leases, saves beats, takes in profile changes.
     fn look(&mut self) -> ResponseActFuture<Self, ()> {
         let now_ms = self.now_ms();
-        let (mut beats, mut changes) = (Vec::new(), Vec::new());
+        let (mut beats, mut forgotten, mut changes) = (Vec::new(), Vec::new(), Vec::new());
         for fleet in self.fleets.values_mut() {
             changes.extend(fleet.look(now_ms));
             beats.extend(fleet.take_unsaved());
+            forgotten.extend(fleet.take_forgotten());
+        }
+        for drone_id in &forgotten {
+            tracing::info!(drone = %drone_id, "a drone was away for so long that it is forgotten");
         }
         for change in changes {
             self.tell(Some(change));
         }
-        let news = news(self.seed.store.clone(), beats, self.seen_profiles);
+        let news = news(self.seed.store.clone(), beats, forgotten, self.seen_profiles);
         Box::pin(news.into_actor(self).then(|news, actor, _| actor.take_news(news)))
     }
 
@@ -147,10 +164,16 @@ impl Coordinator {
 }
 
 /// The profiles' revision and the enabled ones, where they changed.
-type News = Option<(i64, Vec<(ProfileId, Digest)>)>;
+type News = Option<(i64, Vec<EnabledProfile>)>;
 
-async fn news(store: Store, beats: Vec<(DroneId, i64)>, seen: Option<i64>) -> Result<News, StoreError> {
+async fn news(
+    store: Store,
+    beats: Vec<(DroneId, i64)>,
+    forgotten: Vec<DroneId>,
+    seen: Option<i64>,
+) -> Result<News, StoreError> {
     let tenant = store.tenant(&TenantId::default());
+    tenant.forget_drones(&forgotten).await?;
     if !beats.is_empty() {
         tenant.touch_drones(&beats).await?;
     }
@@ -164,7 +187,7 @@ async fn news(store: Store, beats: Vec<(DroneId, i64)>, seen: Option<i64>) -> Re
 async fn load(store: &Store) -> Result<Stored, StoreError> {
     let tenant = store.tenant(&TenantId::default());
     let drones = tenant.drones().await?.into_iter().map(|row| {
-        let drone = Drone::stored(row.version, row.labels, row.registered_ms, row.last_seen_ms, row.draining);
+        let drone = Drone::stored(row.version, row.offer, row.registered_ms, row.last_seen_ms, row.draining);
         (row.drone_id, drone)
     });
     Ok(Stored {
@@ -172,6 +195,7 @@ async fn load(store: &Store) -> Result<Stored, StoreError> {
         drones: drones.collect(),
         requests: tenant.run_requests().await?,
         replays: tenant.replay_requests().await?,
+        pins: tenant.pins().await?,
         revision: tenant.profiles_revision().await?,
         profiles: tenant.enabled_profiles().await?,
     })

@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clients::ControlPlane;
-use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
+use crate::domain::needs::Offer;
 use crate::pipeline::FetchSettings;
 use crate::runtime::{Clock, DrainSequence, Handle, OnGiveUp, Place, Policy, Root};
 use crate::store::{Spool, SpoolSettings, StoreError};
@@ -37,7 +37,7 @@ use uplink::Uplink;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub drone_id: DroneId,
-    pub labels: Labels,
+    pub offer: Offer,
     pub control_plane: ControlPlane,
     pub max_concurrency: usize,
     pub spool: SpoolSettings,
@@ -120,7 +120,9 @@ impl Drone {
         let (is_revoked, revoked) = watch::channel(false);
         let session_seed = session::Seed {
             drone_id: options.drone_id.clone(),
-            labels: options.labels.clone(),
+            offer: options.offer.clone(),
+            // A node may start many drones; each start is a process of its own to the coordinator.
+            instance: uuid::Uuid::now_v7().to_string(),
             control_plane: options.control_plane.clone(),
             scheduler: scheduler.clone(),
             replayer: replayer.clone(),

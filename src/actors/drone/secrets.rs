@@ -1,8 +1,11 @@
 //! Secrets by name, from the drone's own environment: `CHARTLY_SECRET_<NAME>`, or the file that
 //! `CHARTLY_SECRET_<NAME>_FILE` names. The prefix keeps a profile from reading anything else that lies there.
 
+use std::collections::BTreeSet;
+
 use secrecy::SecretString;
 
+use crate::domain::needs::MAX_SECRETS;
 use crate::pipeline::Secrets;
 
 const PREFIX: &str = "CHARTLY_SECRET_";
@@ -17,6 +20,19 @@ impl Secrets for EnvironmentSecrets {
     fn get(&self, name: &str) -> Option<SecretString> {
         find(name, |variable| std::env::var(variable).ok())
     }
+}
+
+/// The names of all secrets that this process holds, at most as many as a drone may tell.
+pub(super) fn secret_names() -> BTreeSet<String> {
+    names_in(std::env::vars_os().filter_map(|(variable, _)| variable.into_string().ok()))
+}
+
+fn names_in(variables: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let name = |variable: String| {
+        let name = variable.strip_prefix(PREFIX)?;
+        Some(name.strip_suffix("_FILE").unwrap_or(name).to_owned())
+    };
+    variables.filter_map(name).filter(|name| EnvironmentSecrets.get(name).is_some()).take(MAX_SECRETS).collect()
 }
 
 fn find(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<SecretString> {

@@ -12,9 +12,10 @@ use super::outbox::Outbox;
 use super::own_key::OwnKey;
 use super::replayer::{GetDone, Replayer, Replays};
 use super::scheduler::{Apply, GetLoad, GetProfiles, Scheduler};
+use super::secrets::secret_names;
 use crate::clients::{ControlPlane, fault_of};
-use crate::domain::fleet::Labels;
 use crate::domain::ids::DroneId;
+use crate::domain::needs::Offer;
 use crate::pipeline::kept::KeptRuns;
 use crate::profiles::Packed;
 use crate::protocol::coordinator::{Assignment, Beat, BeatReply, DroneHello, Work};
@@ -25,6 +26,8 @@ use crate::store::Job;
 /// How long a question for new work may wait at the control plane.
 const WORK_WAIT: Duration = Duration::from_secs(20);
 const FIRST_BEAT: Duration = Duration::from_secs(5);
+/// How often a process whose id another one uses looks whether that is still so.
+const STAND_BY: Duration = Duration::from_secs(2);
 const MIN_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 /// How often a drone that is told to go slower waits for one profile.
@@ -34,7 +37,9 @@ const MAX_WAITS: u32 = 20;
 #[derive(Debug, Clone)]
 pub(super) struct Seed {
     pub(super) drone_id: DroneId,
-    pub(super) labels: Labels,
+    pub(super) offer: Offer,
+    /// Names this process: another one with the same id is told from a restart by it.
+    pub(super) instance: String,
     pub(super) control_plane: ControlPlane,
     pub(super) scheduler: Handle<Scheduler>,
     pub(super) replayer: Handle<Replayer>,
@@ -56,18 +61,37 @@ pub struct Session {
     revision: Option<u64>,
     beat_every: Duration,
     failures: u32,
+    /// The control plane tells processes apart, so beats say which one beats, and are numbered.
+    tells_instance: bool,
+    beats: u64,
+    /// Another process has taken this drone's id: nothing is done until it has gone.
+    superseded: bool,
 }
 
 impl Session {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { seed, joined: false, recalled: false, revision: None, beat_every: FIRST_BEAT, failures: 0 }
+        Self {
+            seed,
+            joined: false,
+            recalled: false,
+            revision: None,
+            beat_every: FIRST_BEAT,
+            failures: 0,
+            tells_instance: false,
+            beats: 0,
+            superseded: false,
+        }
     }
 
     /// One step: join if need be, else wait for work and carry it out.
     fn step(&mut self) -> ResponseActFuture<Self, ()> {
         let (seed, joined, revision, failures) = (self.seed.clone(), self.joined, self.revision, self.failures);
         let recalled = std::mem::replace(&mut self.recalled, true);
+        let superseded = self.superseded;
         let step = async move {
+            if superseded {
+                return stand_by(&seed).await;
+            }
             if !recalled {
                 recall(&seed).await;
             }
@@ -75,16 +99,18 @@ impl Session {
                 let most = MIN_PAUSE.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE);
                 tokio::time::sleep(most.mul_f64(rand::random_range(0.5..1.0))).await;
             }
-            if !joined { join(&seed).await.map(Progress::Joined) } else { follow(&seed, revision).await }
+            if !joined { join(&seed).await } else { follow(&seed, revision).await }
         };
         Box::pin(step.into_actor(self).map(|progress, actor, _| actor.advance(progress)))
     }
 
     fn advance(&mut self, progress: Result<Progress, Fault>) {
         match progress {
-            Ok(Progress::Joined(beat_every)) => {
+            Ok(Progress::Joined { beat_every, tells_instance }) => {
                 (self.joined, self.revision, self.beat_every) = (true, None, beat_every);
+                self.tells_instance = tells_instance;
             }
+            Ok(Progress::StoodBy) => self.revision = None,
             Ok(Progress::Followed(revision)) => self.revision = Some(revision),
             Err(fault) => {
                 self.joined = self.joined && fault.code != Code::UnknownDrone;
@@ -115,48 +141,83 @@ impl Session {
 
     fn beat(&mut self) -> ResponseActFuture<Self, ()> {
         let (seed, joined, every) = (self.seed.clone(), self.joined, self.beat_every);
+        self.beats += 1;
+        let number = self.tells_instance.then_some(self.beats);
         let beat = async move {
             tokio::time::sleep(every).await;
             if !joined {
                 return Ok(None);
             }
-            let reply = beat(&seed).await?;
+            let reply = beat(&seed, number).await?;
             if reply.rotate_key {
                 rotate(&seed).await;
             }
-            Ok::<_, Fault>(Some(reply.known))
+            Ok::<_, Fault>(Some(reply))
         };
-        Box::pin(beat.into_actor(self).map(|known, actor, _| match known {
-            Ok(Some(false)) => actor.joined = false,
-            Ok(_) => {}
+        Box::pin(beat.into_actor(self).map(|reply, actor, _| match reply {
+            Ok(Some(reply)) => actor.hear(&reply),
+            Ok(None) => {}
             Err(fault) => tracing::debug!(%fault, "a beat was not heard"),
         }))
     }
+
+    fn hear(&mut self, reply: &BeatReply) {
+        self.joined = reply.known;
+        if reply.superseded && !self.superseded {
+            tracing::error!(
+                drone = %self.seed.drone_id,
+                "another process has joined under this drone's id, so this one stops fetching until that has gone; \
+                 give each drone an id and a data folder of its own"
+            );
+        }
+        self.superseded = reply.superseded;
+    }
+}
+
+/// Another process is this drone now: lets go of all work, and looks again after a while.
+async fn stand_by(seed: &Seed) -> Result<Progress, Fault> {
+    let nothing = Apply { profiles: Vec::new(), run_now: Vec::new() };
+    seed.scheduler.ask(nothing).await.map_err(fault_of)?;
+    tokio::time::sleep(STAND_BY).await;
+    Ok(Progress::StoodBy)
 }
 
 enum Progress {
-    /// Joined; beats come this often.
-    Joined(Duration),
+    Joined {
+        beat_every: Duration,
+        tells_instance: bool,
+    },
+    /// Another process is this drone now.
+    StoodBy,
     /// This revision's work is carried out.
     Followed(u64),
 }
 
-async fn join(seed: &Seed) -> Result<Duration, Fault> {
+async fn join(seed: &Seed) -> Result<Progress, Fault> {
     let hello = DroneHello {
         drone_id: seed.drone_id.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        labels: seed.labels.clone(),
+        labels: seed.offer.labels.clone(),
         clock_ms: Some(seed.clock.now_ms()),
+        instance: Some(seed.instance.clone()),
+        secrets: Some(secret_names()),
+        capacity: seed.offer.capacity,
+        weight: (seed.offer.weight != 1).then_some(seed.offer.weight),
     };
-    let registered = seed.control_plane.register(&hello).await?;
+    let registered = match seed.control_plane.register(&hello).await {
+        // A control plane of the release before does not know all of this.
+        Err(fault) if fault.code == Code::MalformedJson => seed.control_plane.register(&hello.plain()).await?,
+        registered => registered?,
+    };
     if !registered.store_id.is_empty() {
         seed.outbox.spool().goes_to(&registered.store_id).await?;
     }
     tracing::info!(drone = %seed.drone_id, control_plane = seed.control_plane.url(), "joined");
-    Ok(Duration::from_millis(registered.heartbeat_ms.max(100)))
+    let beat_every = Duration::from_millis(registered.heartbeat_ms.max(100));
+    Ok(Progress::Joined { beat_every, tells_instance: registered.instance.is_some() })
 }
 
-async fn beat(seed: &Seed) -> Result<BeatReply, Fault> {
+async fn beat(seed: &Seed, number: Option<u64>) -> Result<BeatReply, Fault> {
     let load = seed.scheduler.ask(GetLoad).await.map_err(fault_of)?;
     let spool = seed.outbox.spool().stats().await?;
     // A replayer that was given up says nothing; runs go on without it.
@@ -173,6 +234,8 @@ async fn beat(seed: &Seed) -> Result<BeatReply, Fault> {
         done_replays,
         kept_runs: kept.runs,
         kept_bytes: kept.bytes,
+        instance: number.map(|_| seed.instance.clone()),
+        number: number.unwrap_or(0),
     };
     seed.control_plane.heartbeat(&beat).await
 }
@@ -280,6 +343,6 @@ impl Actor for Session {
 
 impl Supervised for Session {
     fn restarting(&mut self, _: &mut Self::Context) {
-        (self.joined, self.recalled, self.revision, self.failures) = (false, false, None, 0);
+        (self.joined, self.recalled, self.revision, self.failures, self.superseded) = (false, false, None, 0, false);
     }
 }

@@ -144,6 +144,7 @@ fn version_of(profile: &profiles::Profile, yaml: &str, origin: Origin, path: Opt
         digest: *profile.digest(),
         yaml: yaml.to_owned(),
         key: profile.key().to_vec(),
+        needs: profile.needs().clone(),
         enabled: profile.enabled(),
         origin,
         path,

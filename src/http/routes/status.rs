@@ -115,8 +115,15 @@ fn fleet_problems(stats: &DroneStats) -> Vec<String> {
             .push("no drone is online, so nothing is fetched; start one with chartly-drone --control-plane URL".into());
     } else if stats.unassigned_profiles > 0 {
         let count = stats.unassigned_profiles;
-        problems.push(format!("{count} enabled profiles have no drone that can run them; look at their labels"));
+        problems.push(format!("{count} enabled profiles have no drone that can run them"));
     }
+    if stats.online > 0 {
+        let unplaced = stats.unplaced.iter();
+        problems.extend(unplaced.map(|profile| format!("profile {}: {}", profile.profile_id, profile.reason)));
+    }
+    problems.extend(stats.twins.iter().map(|drone| {
+        format!("two processes use the drone id {drone}; give each drone an id and a data folder of its own")
+    }));
     if stats.skewed_clocks > 0 {
         let count = stats.skewed_clocks;
         problems.push(format!(

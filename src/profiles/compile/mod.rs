@@ -12,6 +12,7 @@ mod keep;
 mod mapping;
 mod minimal;
 mod notes;
+mod placement;
 mod politeness;
 mod record;
 mod retention;
@@ -35,6 +36,7 @@ use super::path::{Origin, Path, Segment};
 use super::plan::{Found, FoundKind, KeepAnswers, Limits, Mapping, MappingPlan, Paging, Plan, Request, Scalar, Timing};
 use super::problem::Problem;
 use crate::domain::ids::ProfileId;
+use crate::domain::needs::Needs;
 use crate::domain::retention::Retention;
 use notes::Notes;
 
@@ -48,6 +50,7 @@ pub struct Compiled {
     pub test: Option<ProfileTest>,
     pub keep: Option<KeepAnswers>,
     pub retention: Retention,
+    pub needs: Needs,
 }
 
 /// Compiles a document; adds to `problems`.
@@ -61,8 +64,9 @@ pub fn compile(mut document: Document, problems: &mut Vec<Problem>) -> Compiled 
     let test = test::test(document.test.as_ref(), &mut notes);
     let keep = keep::answers(document.keep.as_ref(), &mut notes);
     let retention = retention::retention(&document, &mut notes);
+    let needs = placement::needs(document.placement.as_ref(), plan.as_ref(), &mut notes);
     problems.append(&mut notes.problems);
-    Compiled { id, version, timing, plan, document, test, keep, retention }
+    Compiled { id, version, timing, plan, document, test, keep, retention, needs }
 }
 
 fn id(document: &Document, notes: &mut Notes) -> Option<ProfileId> {

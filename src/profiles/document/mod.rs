@@ -4,6 +4,7 @@
 pub mod drift;
 pub mod fields;
 pub mod keep;
+pub mod placement;
 pub mod retention;
 pub mod rows;
 pub mod schedule;
@@ -21,6 +22,7 @@ use super::scalar::Scalar;
 use drift::DriftDoc;
 use fields::Field;
 use keep::Keep;
+use placement::Placement;
 use retention::RetentionDoc;
 use rows::{LookupDoc, Rows};
 use schedule::Schedule;
@@ -70,6 +72,8 @@ document! {
         on_duplicate: At<String>,
         /// When to run.
         schedule: At<Schedule>,
+        /// Which drones may run it: `{labels: {region: eu}}`.
+        placement: At<Placement>,
         /// What one run may cost. Reaching a limit ends the run as `partial`, never silently.
         limits: At<Limits>,
         /// What the drone keeps of the source beside the records: `{answers: true}`.

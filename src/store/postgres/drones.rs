@@ -8,9 +8,10 @@ use super::desk::Write;
 use super::profiles::lock_tenant;
 use super::text::kept;
 use crate::domain::ids::{DroneId, ProfileId};
+use crate::domain::needs::Offer;
 use crate::protocol::coordinator::RunRequest;
 use crate::store::error::StoreError;
-use crate::store::rows::stored;
+use crate::store::rows::{list_text, offer, stored};
 use crate::store::tenants::Tenant;
 use crate::store::types::{MAX_RUN_REQUESTS, SavedDrone};
 
@@ -20,7 +21,7 @@ impl Postgres {
     }
 
     pub(in crate::store) async fn drones(&self, tenant: Tenant) -> Result<Vec<SavedDrone>, StoreError> {
-        let text = "SELECT drone_id, version, labels, registered_ms, last_seen_ms, draining FROM drones
+        let text = "SELECT drone_id, version, labels, secrets, capacity, weight, registered_ms, last_seen_ms, draining FROM drones
             WHERE tenant_id = $1 ORDER BY drone_id";
         let rows = self.desk.all(query(text).bind(tenant.0)).await?;
         rows.iter().map(read_drone).collect()
@@ -80,12 +81,10 @@ impl Postgres {
 }
 
 fn read_drone(row: &PgRow) -> Result<SavedDrone, StoreError> {
-    let labels: &str = row.try_get("labels")?;
-    let broken = |error| StoreError::Engine(format!("stored labels do not read back: {error}"));
     Ok(SavedDrone {
         drone_id: stored(DroneId::parse(row.try_get("drone_id")?))?,
         version: row.try_get("version")?,
-        labels: serde_json::from_str(labels).map_err(broken)?,
+        offer: offer!(row),
         registered_ms: row.try_get("registered_ms")?,
         last_seen_ms: row.try_get("last_seen_ms")?,
         draining: row.try_get("draining")?,
@@ -102,14 +101,17 @@ impl Write for Save {
 
     async fn run(&self, db: &mut PgConnection) -> Result<(), StoreError> {
         let drone = &self.drone;
-        let labels = serde_json::to_string(&drone.labels).map_err(|error| StoreError::Engine(error.to_string()))?;
+        let Offer { labels, secrets, capacity, weight } = &drone.offer;
+        let (labels, secrets) = (list_text(labels)?, secrets.as_ref().map(list_text).transpose()?);
         let text = "INSERT INTO drones AS d
-                (tenant_id, drone_id, version, labels, registered_ms, last_seen_ms, draining)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+                (tenant_id, drone_id, version, labels, registered_ms, last_seen_ms, draining, secrets, capacity, weight)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             ON CONFLICT (tenant_id, drone_id) DO UPDATE SET version = excluded.version, labels = excluded.labels,
+                secrets = excluded.secrets, capacity = excluded.capacity, weight = excluded.weight,
                 last_seen_ms = greatest(d.last_seen_ms, excluded.last_seen_ms), draining = excluded.draining";
         let ask = query(text).bind(self.tenant.0).bind(drone.drone_id.as_str()).bind(kept(&drone.version));
         let ask = ask.bind(labels).bind(drone.registered_ms).bind(drone.last_seen_ms).bind(drone.draining);
+        let ask = ask.bind(secrets).bind(capacity.map(i64::from)).bind(i64::from(*weight));
         ask.execute(db).await?;
         Ok(())
     }

@@ -20,6 +20,7 @@ mod held;
 mod ledger;
 mod names;
 pub(super) mod patient;
+mod pins;
 mod placing;
 mod profiles;
 mod records;

@@ -15,7 +15,7 @@ use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode};
 use crate::store::error::StoreError;
 use crate::store::observed::key_text;
 use crate::store::rekey::rekey;
-use crate::store::rows::origin_text;
+use crate::store::rows::{needs_text, origin_text};
 use crate::store::tenants::Tenant;
 use crate::store::types::NewVersion;
 
@@ -143,17 +143,19 @@ impl Put {
     /// The version's row; one that was put before only takes a new turn.
     async fn keep_version(&self, db: &mut PgConnection, profile: i64) -> Result<i64, StoreError> {
         let text = "INSERT INTO profile_versions
-                (profile, digest, name, version, yaml, enabled, origin, path, created_ms, key_dims, turn)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                (profile, digest, name, version, yaml, enabled, origin, path, created_ms, key_dims, needs, turn)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
                 (SELECT coalesce(max(turn), 0) + 1 FROM profile_versions WHERE profile = $1))
             ON CONFLICT (profile, digest) DO UPDATE
-                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path, key_dims = excluded.key_dims
+                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path, key_dims = excluded.key_dims,
+                    needs = excluded.needs
             RETURNING id";
         let new = &self.version;
         let ask = query(text).bind(profile).bind(&new.digest.as_bytes()[..]).bind(kept(&new.name));
         let ask = ask.bind(kept(&new.version)).bind(kept(&new.yaml)).bind(new.enabled).bind(origin_text(new.origin));
         let ask =
             ask.bind(new.path.as_deref().map(kept)).bind(self.now_ms).bind(kept(&key_text(&new.key)).into_owned());
+        let ask = ask.bind(needs_text(&new.needs));
         Ok(ask.fetch_one(db).await?.try_get(0)?)
     }
 

@@ -6,9 +6,10 @@ use sqlx::sqlite::SqliteRow;
 use super::Sqlite;
 use super::job::{Bench, Write};
 use crate::domain::ids::{DroneId, ProfileId};
+use crate::domain::needs::Offer;
 use crate::protocol::coordinator::RunRequest;
 use crate::store::error::StoreError;
-use crate::store::rows::stored;
+use crate::store::rows::{list_text, offer, stored};
 use crate::store::tenants::Tenant;
 use crate::store::types::{MAX_RUN_REQUESTS, SavedDrone};
 
@@ -18,7 +19,7 @@ impl Sqlite {
     }
 
     pub(in crate::store) async fn drones(&self, tenant: Tenant) -> Result<Vec<SavedDrone>, StoreError> {
-        let text = "SELECT drone_id, version, labels, registered_ms, last_seen_ms, draining FROM drones
+        let text = "SELECT drone_id, version, labels, secrets, capacity, weight, registered_ms, last_seen_ms, draining FROM drones
             WHERE tenant_id = ? ORDER BY drone_id";
         let rows = sqlx::query(text).bind(tenant.0).fetch_all(&self.readers).await?;
         rows.iter().map(read_drone).collect()
@@ -78,12 +79,10 @@ impl Sqlite {
 }
 
 fn read_drone(row: &SqliteRow) -> Result<SavedDrone, StoreError> {
-    let labels: &str = row.try_get("labels")?;
-    let broken = |error| StoreError::Engine(format!("stored labels do not read back: {error}"));
     Ok(SavedDrone {
         drone_id: stored(DroneId::parse(row.try_get("drone_id")?))?,
         version: row.try_get("version")?,
-        labels: serde_json::from_str(labels).map_err(broken)?,
+        offer: offer!(row),
         registered_ms: row.try_get("registered_ms")?,
         last_seen_ms: row.try_get("last_seen_ms")?,
         draining: row.try_get("draining")?,
@@ -100,13 +99,17 @@ impl Write for Save {
 
     async fn run(&self, bench: &mut Bench<'_>) -> Result<(), StoreError> {
         let drone = &self.drone;
-        let labels = serde_json::to_string(&drone.labels).map_err(|error| StoreError::Engine(error.to_string()))?;
-        let text = "INSERT INTO drones (tenant_id, drone_id, version, labels, registered_ms, last_seen_ms, draining)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+        let Offer { labels, secrets, capacity, weight } = &drone.offer;
+        let (labels, secrets) = (list_text(labels)?, secrets.as_ref().map(list_text).transpose()?);
+        let text = "INSERT INTO drones
+                (tenant_id, drone_id, version, labels, registered_ms, last_seen_ms, draining, secrets, capacity, weight)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (tenant_id, drone_id) DO UPDATE SET version = excluded.version, labels = excluded.labels,
+                secrets = excluded.secrets, capacity = excluded.capacity, weight = excluded.weight,
                 last_seen_ms = max(last_seen_ms, excluded.last_seen_ms), draining = excluded.draining";
         let query = sqlx::query(text).bind(self.tenant.0).bind(drone.drone_id.as_str()).bind(&drone.version);
         let query = query.bind(labels).bind(drone.registered_ms).bind(drone.last_seen_ms).bind(drone.draining);
+        let query = query.bind(secrets).bind(capacity.map(i64::from)).bind(i64::from(*weight));
         query.execute(&mut *bench.db).await?;
         Ok(())
     }

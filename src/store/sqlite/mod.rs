@@ -15,6 +15,7 @@ mod ledger;
 mod names;
 mod open;
 pub(super) mod patient;
+mod pins;
 mod placing;
 #[cfg(test)]
 mod plans;

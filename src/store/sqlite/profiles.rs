@@ -9,8 +9,9 @@ use crate::domain::ids::ProfileId;
 use crate::protocol::paging::{Page, PageRequest};
 use crate::protocol::registry::{ProfileSummary, ProfileView, VersionView};
 use crate::store::error::StoreError;
-use crate::store::rows::{digest_of, profile_summary, stored};
+use crate::store::rows::{digest_of, needs_of, profile_summary, stored};
 use crate::store::tenants::Tenant;
+use crate::store::types::EnabledProfile;
 
 macro_rules! select_profiles {
     ($yaml:literal, $condition:literal) => {
@@ -70,14 +71,15 @@ impl Sqlite {
         Ok(Page::cut(items, limit, |profile| profile.id.as_str().to_owned()))
     }
 
-    pub(in crate::store) async fn enabled_profiles(
-        &self,
-        tenant: Tenant,
-    ) -> Result<Vec<(ProfileId, Digest)>, StoreError> {
-        let text = "SELECT p.profile_id, v.digest FROM profiles p JOIN profile_versions v ON v.id = p.version
+    pub(in crate::store) async fn enabled_profiles(&self, tenant: Tenant) -> Result<Vec<EnabledProfile>, StoreError> {
+        let text = "SELECT p.profile_id, v.digest, v.needs FROM profiles p JOIN profile_versions v ON v.id = p.version
             WHERE p.tenant_id = ? AND p.deleted_ms IS NULL AND v.enabled AND NOT p.paused ORDER BY p.profile_id";
         let rows = sqlx::query(text).bind(tenant.0).fetch_all(&self.readers).await?;
-        rows.iter().map(|row| Ok((stored(ProfileId::parse(row.try_get(0)?))?, digest_of(row.try_get(1)?)?))).collect()
+        let enabled = |row: &SqliteRow| {
+            let id = stored(ProfileId::parse(row.try_get(0)?))?;
+            Ok(EnabledProfile { id, digest: digest_of(row.try_get(1)?)?, needs: needs_of(row.try_get(2)?)? })
+        };
+        rows.iter().map(enabled).collect()
     }
 
     pub(in crate::store) async fn profiles_revision(&self, tenant: Tenant) -> Result<i64, StoreError> {

@@ -12,7 +12,7 @@ use crate::protocol::registry::{ProfileSummary, ProfileView, PutMode};
 use crate::store::error::StoreError;
 use crate::store::observed::key_text;
 use crate::store::rekey::rekey;
-use crate::store::rows::origin_text;
+use crate::store::rows::{needs_text, origin_text};
 use crate::store::tenants::Tenant;
 use crate::store::types::NewVersion;
 
@@ -139,11 +139,12 @@ impl Put {
     /// The version's row; one that was put before only takes a new turn.
     async fn keep_version(&self, db: &mut SqliteConnection, profile: i64) -> Result<i64, StoreError> {
         let text = "INSERT INTO profile_versions
-                (profile, digest, name, version, yaml, key_dims, enabled, origin, path, created_ms, turn)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                (profile, digest, name, version, yaml, key_dims, enabled, origin, path, created_ms, needs, turn)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
                 (SELECT coalesce(max(turn), 0) + 1 FROM profile_versions WHERE profile = ?))
             ON CONFLICT (profile, digest) DO UPDATE
-                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path, key_dims = excluded.key_dims
+                SET turn = excluded.turn, origin = excluded.origin, path = excluded.path, key_dims = excluded.key_dims,
+                    needs = excluded.needs
             RETURNING id";
         let new = &self.version;
         let query = sqlx::query(text).bind(profile).bind(&new.digest.as_bytes()[..]).bind(&new.name);
@@ -153,7 +154,7 @@ impl Put {
             .bind(key_text(&new.key))
             .bind(new.enabled)
             .bind(origin_text(new.origin));
-        let query = query.bind(new.path.as_deref()).bind(self.now_ms).bind(profile);
+        let query = query.bind(new.path.as_deref()).bind(self.now_ms).bind(needs_text(&new.needs)).bind(profile);
         Ok(query.fetch_one(db).await?.try_get(0)?)
     }
 

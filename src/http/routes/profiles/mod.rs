@@ -2,6 +2,7 @@
 //! would take it for an id.
 
 mod actions;
+mod pin;
 mod preview;
 mod read;
 mod replay;
@@ -32,6 +33,7 @@ area!(
     actions::run_profile,
     actions::roll_back_profile,
     replay::replay_profile,
+    pin::pin_profile,
     read::list_versions,
     retention::show_retention,
     read::list_profiles,
