@@ -6,7 +6,6 @@ mod demo;
 mod doctor;
 pub mod drone;
 mod drones;
-mod fleet;
 mod health;
 mod postgres_tools;
 mod profile;
@@ -55,10 +54,8 @@ enum Verb {
     Restore(restore::Args),
     /// Checks what is stored: the file, ids against contents, counts, rows that belong to nothing.
     Doctor(doctor::Args),
-    /// Lets drones join with a token and a key of their own, and takes keys back.
-    Drone(fleet::Args),
-    /// Shows the drones of a running fleet, drains them, and keeps profiles on one of them.
-    Drones(drones::Args),
+    /// Shows the drones of a running fleet, drains them, pins profiles to them, lets them join, takes keys back.
+    Drone(drones::Args),
     /// Works on profiles: check, preview, test, explain, compare, propose.
     Profile(profile::Args),
 }
@@ -67,13 +64,12 @@ enum Verb {
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.verb {
         Verb::Profile(args) => return profile::run(&args),
-        Verb::Drones(args) => return drones::run(args),
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
         Verb::Backup(args) => backup::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Restore(args) => restore::run(&args),
-        Verb::Drone(args) => fleet::run(args),
+        Verb::Drone(args) => drones::run(args),
         Verb::Serve(args) => with_logs(cli.log_json, cli.log.as_deref(), DEFAULT_LOG, || serve::run(args)),
         Verb::Demo(args) => with_logs(cli.log_json, cli.log.as_deref(), "warn", || demo::run(args)),
     };

@@ -15,12 +15,9 @@ use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::protocol::aggregator::Receipt;
 use crate::protocol::call::Done;
-use crate::protocol::coordinator::{
-    Beat, BeatReply, DroneHello, DroneView, PlacementView, Registered, ReplayOf, ReplaysRequested, Work,
-};
+use crate::protocol::coordinator::{Beat, BeatReply, DroneHello, Registered, ReplayOf, ReplaysRequested, Work};
 use crate::protocol::enrolment::Enrolled;
 use crate::protocol::fault::{Code, Fault};
-use crate::protocol::paging::Page;
 
 const DEADLINE: Duration = Duration::from_secs(15);
 /// A batch waits for a commit, at worst behind a checkpoint.
@@ -142,24 +139,6 @@ impl ControlPlane {
         }
         body.extend(of.run_id.as_ref().map(|run| ("run_id".to_owned(), run.as_str().into())));
         self.post(&format!("/api/profiles/{id}:replay"), &body).await
-    }
-
-    /// A page of drones, in the order of their ids.
-    pub async fn drones(&self, limit: u32, cursor: Option<&str>) -> Result<Page<DroneView>, Fault> {
-        let cursor = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-        let path = format!("/api/drones?limit={limit}{cursor}");
-        let reply = self.peer.send(Method::GET, &path, &[], Bytes::new(), DEADLINE).await?;
-        decode(&reply)
-    }
-
-    /// Gives a drone's work to others, or takes it back into service.
-    pub async fn drain(&self, drone: &DroneId, draining: bool) -> Result<DroneView, Fault> {
-        self.post(&format!("/api/drones/{drone}:drain"), &serde_json::json!({ "draining": draining })).await
-    }
-
-    /// Keeps a profile on one drone, or on none in particular.
-    pub async fn pin(&self, id: &ProfileId, drone: Option<&DroneId>) -> Result<PlacementView, Fault> {
-        self.post(&format!("/api/profiles/{id}:pin"), &serde_json::json!({ "drone_id": drone })).await
     }
 
     async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Fault> {

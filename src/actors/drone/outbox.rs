@@ -70,7 +70,7 @@ impl Outbox {
             tracing::warn!(by_ms, "the clock was set");
             self.spool.clock_was_set(by_ms).await?;
         }
-        let pushed = self.spool.push(&of.profile_id, &body, note, now_ms).await?;
+        let pushed = self.spool.push(&of.profile_id, &of.run_id, &body, note, now_ms).await?;
         if pushed.dropped > 0 {
             tracing::error!(batches = pushed.dropped, "the spool is at its bound; the oldest batches were dropped");
         }

@@ -22,7 +22,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Batches that are taken out of the spool at a time.
 const BATCHES_AT_ONCE: u32 = 8;
-/// Of them on their way at a time: while one is being stored the next is read. They may arrive in any order.
+/// Of them on their way at a time: while one is being stored the next is read. Batches of one run may arrive in any
+/// order; a profile's next run waits until those of the one before have arrived.
 const ON_THEIR_WAY: usize = 3;
 
 /// What the uplink is rebuilt from.
@@ -105,9 +106,32 @@ struct Outcome {
 
 async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> Outcome {
     let mut outcome = Outcome::default();
+    for group in groups(batches) {
+        deliver_group(seed, group, &mut outcome).await;
+        if outcome.stopped {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Cuts batches into groups in which no profile has two runs.
+fn groups(batches: Vec<Spooled>) -> Vec<Vec<Spooled>> {
+    let mut groups: Vec<Vec<Spooled>> = Vec::new();
+    for batch in batches {
+        let other_run = |earlier: &Spooled| earlier.profile_id == batch.profile_id && earlier.run_id != batch.run_id;
+        match groups.last_mut().filter(|group| !group.iter().any(other_run)) {
+            Some(group) => group.push(batch),
+            None => groups.push(vec![batch]),
+        }
+    }
+    groups
+}
+
+async fn deliver_group(seed: &Seed, batches: Vec<Spooled>, outcome: &mut Outcome) {
     let deliveries = batches
         .into_iter()
-        .map(|Spooled { seq, zstd }| async move { (seq, deliver(&seed.control_plane, Bytes::from(zstd)).await) });
+        .map(|Spooled { seq, zstd, .. }| async move { (seq, deliver(&seed.control_plane, Bytes::from(zstd)).await) });
     // Heard in order: what one tells holds for those after it.
     let mut heard = stream::iter(deliveries).buffered(ON_THEIR_WAY);
     while let Some((seq, delivery)) = heard.next().await {
@@ -122,11 +146,10 @@ async fn deliver_some(seed: &Seed, batches: Vec<Spooled>) -> Outcome {
             Delivery::Later(fault) => {
                 tracing::warn!(%fault, "delivery waits");
                 outcome.stopped = true;
-                return outcome;
+                return;
             }
         }
     }
-    outcome
 }
 
 async fn set_aside(seed: &Seed, seq: i64) {
@@ -211,5 +234,24 @@ impl Actor for Uplink {
 impl Supervised for Uplink {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profiles_next_run_waits_for_the_one_before_and_other_profiles_do_not() {
+        let batch = |seq: i64, profile_id: &str, run_id: &str| Spooled {
+            seq,
+            profile_id: profile_id.into(),
+            run_id: run_id.into(),
+            zstd: Vec::new(),
+        };
+        let all = [(1, "p", "r1"), (2, "p", "r1"), (3, "q", "r2"), (4, "p", "r3"), (5, "q", "r2"), (6, "p", "r1")];
+        let cut = groups(all.into_iter().map(|(seq, profile, run)| batch(seq, profile, run)).collect());
+        let seqs: Vec<Vec<i64>> = cut.iter().map(|group| group.iter().map(|batch| batch.seq).collect()).collect();
+        assert_eq!(seqs, [vec![1, 2, 3], vec![4, 5], vec![6]]);
     }
 }

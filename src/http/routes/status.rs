@@ -105,7 +105,12 @@ async fn soon<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fa
 
 /// A role that does not answer is a line in the status, not the end of it.
 fn keep<T>(outcome: Result<T, Fault>, role: &str, problems: &mut Vec<String>) -> Option<T> {
-    outcome.map_err(|fault| problems.push(format!("the {role} does not answer: {fault}"))).ok()
+    let tell = |fault: Fault| {
+        // A role elsewhere names itself, with its address.
+        let why = fault.detail.strip_prefix(&format!("the {role} at ")).unwrap_or(&fault.detail);
+        problems.push(format!("the {role} does not answer: {why}"));
+    };
+    outcome.map_err(tell).ok()
 }
 
 fn fleet_problems(stats: &DroneStats) -> Vec<String> {

@@ -11,14 +11,16 @@ pub use work::Job;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::Mutex;
 
 use super::error::StoreError;
 use super::lock::FileLock;
 use super::sqlite::inspect;
-use crate::domain::ids::ProfileId;
+use crate::domain::ids::{ProfileId, RunId};
 use crate::settings::{AtTheBound, Synchronous};
 
 /// "CHSP".
@@ -59,9 +61,10 @@ CREATE TABLE store (
 ) STRICT;
 ";
 
-/// What came with layout 2: the work as the control plane told it last, so that a drone that starts while it is away has
-/// something to do.
-const SCHEMA_OF_WORK: &str = "
+/// What came with layout 2: which run a batch is of, and the work as the control plane told it last, so that a drone that
+/// starts while it is away has something to do.
+const SCHEMA_2: &str = "
+ALTER TABLE batches ADD COLUMN run_id TEXT NOT NULL DEFAULT '';
 CREATE TABLE work (
     profile_id TEXT PRIMARY KEY,
     -- Digest of the text.
@@ -122,6 +125,9 @@ pub struct SpoolStats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spooled {
     pub seq: i64,
+    pub profile_id: String,
+    /// Empty in a batch of the release before.
+    pub run_id: String,
     /// JSON of the batch, zstd: can be sent as it is with `Content-Encoding: zstd`.
     pub zstd: Vec<u8>,
 }
@@ -147,10 +153,12 @@ impl Spool {
         Ok(Self { db: Mutex::new(db), max_bytes, max_age_ms, at_the_bound, _lock: lock })
     }
 
-    /// Keeps a batch of a profile (its JSON), with the note that holds once it is acknowledged. `Ok` means it is on disk.
+    /// Keeps a batch of a profile's run (its JSON), with the note that holds once it is acknowledged. `Ok` means it is
+    /// on disk.
     pub async fn push(
         &self,
         profile: &ProfileId,
+        run: &RunId,
         body: &[u8],
         note: Option<&str>,
         now_ms: i64,
@@ -171,9 +179,16 @@ impl Spool {
             }
             made => made?,
         };
-        let insert =
-            sqlx::query("INSERT INTO batches (profile_id, pushed_ms, bytes, note, body) VALUES (?, ?, ?, ?, ?)");
-        let insert = insert.bind(profile.as_str()).bind(now_ms).bind(bytes.cast_signed()).bind(note).bind(zstd);
+        let insert = sqlx::query(
+            "INSERT INTO batches (profile_id, run_id, pushed_ms, bytes, note, body) VALUES (?, ?, ?, ?, ?, ?)",
+        );
+        let insert = insert
+            .bind(profile.as_str())
+            .bind(run.as_str())
+            .bind(now_ms)
+            .bind(bytes.cast_signed())
+            .bind(note)
+            .bind(zstd);
         let seq = insert.execute(&mut *transaction).await?.last_insert_rowid();
         let totals = sqlx::query("UPDATE totals SET batches = batches + 1, bytes = bytes + ?");
         totals.bind(bytes.cast_signed()).execute(&mut *transaction).await?;
@@ -191,10 +206,14 @@ impl Spool {
     /// The oldest batches after `after`, at most `max` of them.
     pub async fn peek(&self, after: i64, max: u32) -> Result<Vec<Spooled>, StoreError> {
         let mut db = self.db.lock().await;
-        let query = sqlx::query("SELECT seq, body FROM batches WHERE seq > ? ORDER BY seq LIMIT ?");
+        let query = sqlx::query("SELECT seq, profile_id, run_id, body FROM batches WHERE seq > ? ORDER BY seq LIMIT ?");
         let query = query.bind(after).bind(max);
         let rows = query.fetch_all(&mut *db).await?;
-        rows.iter().map(|row| Ok(Spooled { seq: row.try_get(0)?, zstd: row.try_get(1)? })).collect()
+        let spooled = |row: &SqliteRow| {
+            let (profile_id, run_id) = (row.try_get(1)?, row.try_get(2)?);
+            Ok(Spooled { seq: row.try_get(0)?, profile_id, run_id, zstd: row.try_get(3)? })
+        };
+        rows.iter().map(spooled).collect()
     }
 
     /// Forgets batches that were acknowledged; their notes hold from now on. Unknown ones are passed over.
@@ -346,8 +365,8 @@ async fn prepare(settings: &SpoolSettings) -> Result<SqliteConnection, StoreErro
     let layout: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut db).await?.try_get(0)?;
     match layout {
         LAYOUT => {}
-        0 => create(&mut db, &[SCHEMA, SCHEMA_OF_WORK]).await?,
-        1 => create(&mut db, &[SCHEMA_OF_WORK]).await?,
+        0 => create(&mut db, &[SCHEMA, SCHEMA_2]).await?,
+        1 => create(&mut db, &[SCHEMA_2]).await?,
         found => return Err(StoreError::Newer { path: String::new(), found }),
     }
     let text = "SELECT (SELECT count(*) FROM totals), (SELECT max(seq) FROM batches)";

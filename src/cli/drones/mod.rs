@@ -1,4 +1,7 @@
-//! `chartly drone`: tokens for drones to join with, and their keys. Asks the gateway; the key is the shared one.
+//! `chartly drone`: an operator's hold on a running fleet: what each drone does, its work, tokens to join with, and keys.
+//! Asks the gateway, like everyone else; the key is the shared one.
+
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,9 +15,9 @@ use serde_json::json;
 
 use super::{config_dir, on_actix, settings};
 use crate::clients::{Peer, decode};
-use crate::domain::ids::DroneId;
+use crate::domain::ids::{DroneId, ProfileId};
 use crate::node::StartError;
-use crate::protocol::coordinator::DroneView;
+use crate::protocol::coordinator::{DroneView, PlacementView};
 use crate::protocol::enrolment::{DroneKeyView, InviteView, Invited};
 use crate::protocol::paging::Page;
 use crate::settings::Settings;
@@ -54,8 +57,19 @@ enum Verb {
     Invites,
     /// Withdraws a token; drones that have joined with it keep their keys.
     Withdraw { invite_id: i64 },
-    /// Lists drones with the state of their keys.
+    /// Lists drones with what they run and the state of their keys.
     List,
+    /// Gives a drone's work to others and gives it no new one, so that it can be stopped.
+    Drain {
+        drone_id: DroneId,
+        /// Takes the drone back into service.
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Keeps a profile on one drone, whatever its placement says.
+    Pin { profile_id: ProfileId, drone_id: DroneId },
+    /// Ends that.
+    Unpin { profile_id: ProfileId },
     /// Asks a drone for a new key; the one before is good until the new one is used.
     Rotate { drone_id: DroneId },
     /// Revokes a drone's key: the drone ends, and its work goes to others.
@@ -99,10 +113,13 @@ impl Gateway {
             Verb::Withdraw { invite_id } => {
                 let path = format!("/api/drones/invites/{invite_id}");
                 let view: InviteView = self.ask(Method::DELETE, &path, "").await?;
-                println!("{}", invite_line(&view));
+                println!("{}", words::invite(&view));
                 Ok(())
             }
             Verb::List => self.list_drones().await,
+            Verb::Drain { drone_id, undo } => self.drain(&drone_id, !undo).await,
+            Verb::Pin { profile_id, drone_id } => self.pin(&profile_id, Some(&drone_id)).await,
+            Verb::Unpin { profile_id } => self.pin(&profile_id, None).await,
             Verb::Rotate { drone_id } => self.change(&drone_id, "rotate-key").await,
             Verb::Revoke { drone_id } => self.change(&drone_id, "revoke-key").await,
         }
@@ -115,14 +132,14 @@ impl Gateway {
         eprintln!(
             "token {} is good for {uses} drones until {}; give it to them as ENROL_TOKEN, it is not shown again",
             invited.invite.invite_id,
-            moment(invited.invite.expires_ms)
+            words::moment(invited.invite.expires_ms)
         );
         Ok(())
     }
 
     async fn list_invites(&self) -> Result<(), String> {
         let all: Vec<InviteView> = self.ask(Method::GET, "/api/drones/invites", "").await?;
-        all.iter().for_each(|view| println!("{}", invite_line(view)));
+        all.iter().for_each(|view| println!("{}", words::invite(view)));
         Ok(())
     }
 
@@ -130,15 +147,29 @@ impl Gateway {
         let mut cursor = String::new();
         loop {
             let page: Page<DroneView> = self.ask(Method::GET, &format!("/api/drones?limit=1000{cursor}"), "").await?;
-            page.items.iter().for_each(|drone| println!("{}", drone_line(drone)));
+            page.items.iter().for_each(|drone| println!("{}", words::drone(drone)));
             let Some(next) = page.next else { return Ok(()) };
             cursor = format!("&cursor={next}");
         }
     }
 
+    async fn drain(&self, drone: &DroneId, draining: bool) -> Result<(), String> {
+        let body = json!({ "draining": draining }).to_string();
+        let view: DroneView = self.ask(Method::POST, &format!("/api/drones/{drone}:drain"), &body).await?;
+        println!("{}", words::drone(&view));
+        Ok(())
+    }
+
+    async fn pin(&self, profile: &ProfileId, drone: Option<&DroneId>) -> Result<(), String> {
+        let body = json!({ "drone_id": drone }).to_string();
+        let view: PlacementView = self.ask(Method::POST, &format!("/api/profiles/{profile}:pin"), &body).await?;
+        println!("{}", words::placement(profile, &view));
+        Ok(())
+    }
+
     async fn change(&self, drone: &DroneId, verb: &str) -> Result<(), String> {
         let view: DroneKeyView = self.ask(Method::POST, &format!("/api/drones/{drone}:{verb}"), "{}").await?;
-        println!("{drone}  {}", key_words(Some(&view)));
+        println!("{drone}  {}", words::key(Some(&view)));
         if verb == "revoke-key" {
             let token = view.invite_id;
             eprintln!(
@@ -159,33 +190,4 @@ impl Gateway {
 fn key(settings: &Settings) -> Option<SecretString> {
     let made = || std::fs::read_to_string(settings.node.data_dir.join("api-key")).ok();
     settings.api_key.clone().or_else(|| made().map(|text| text.trim().to_owned().into()))
-}
-
-fn moment(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |moment| format!("{moment:.0}"))
-}
-
-fn invite_line(view: &InviteView) -> String {
-    let InviteView { invite_id, note, uses, used, expires_ms, withdrawn_ms, .. } = view;
-    let end = match withdrawn_ms {
-        Some(ms) => format!("withdrawn {}", moment(*ms)),
-        None => format!("ends {}", moment(*expires_ms)),
-    };
-    format!("{invite_id}  {used} of {uses} used  {end}  {note}").trim_end().to_owned()
-}
-
-fn drone_line(drone: &DroneView) -> String {
-    let state = serde_json::to_value(drone.state).unwrap_or_default();
-    let (state, key) = (state.as_str().unwrap_or_default(), key_words(drone.key.as_ref()));
-    format!("{}  {state}  seen {}  {key}", drone.drone_id, moment(drone.last_seen_ms))
-}
-
-fn key_words(key: Option<&DroneKeyView>) -> String {
-    let Some(key) = key else { return "shared key".into() };
-    match (key.revoked_ms, key.rotation_asked, key.rotated_ms) {
-        (Some(ms), ..) => format!("key revoked {}, refused {} times since", moment(ms), key.refused),
-        (None, true, _) => "own key, a new one is asked for".into(),
-        (None, false, Some(ms)) => format!("own key, made {}", moment(ms)),
-        (None, false, None) => format!("own key, made {}", moment(key.enrolled_ms)),
-    }
 }
