@@ -72,7 +72,7 @@ async fn show_status(
     let mut problems = node.problems();
     // The others are asked here; nothing cheap can be asked of the reporter.
     let reporter = node.elsewhere.away().into_iter().find(|away| away.role == Role::Reporter);
-    problems.extend(reporter.map(|away| format!("the reporter does not answer: {}", away.reason)));
+    problems.extend(reporter.map(|away| silent("reporter", &away.reason)));
     let drones = keep(drones, "coordinator", &mut problems);
     let broken_files = keep(broken_files, "registry", &mut problems).unwrap_or_default();
     let mut results = keep(results, "aggregator", &mut problems);
@@ -105,12 +105,13 @@ async fn soon<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fa
 
 /// A role that does not answer is a line in the status, not the end of it.
 fn keep<T>(outcome: Result<T, Fault>, role: &str, problems: &mut Vec<String>) -> Option<T> {
-    let tell = |fault: Fault| {
-        // A role elsewhere names itself, with its address.
-        let why = fault.detail.strip_prefix(&format!("the {role} at ")).unwrap_or(&fault.detail);
-        problems.push(format!("the {role} does not answer: {why}"));
-    };
-    outcome.map_err(tell).ok()
+    outcome.map_err(|fault| problems.push(silent(role, &fault.detail))).ok()
+}
+
+/// A role elsewhere names itself, with its address.
+fn silent(role: &str, reason: &str) -> String {
+    let why = reason.strip_prefix(&format!("the {role} at ")).unwrap_or(reason);
+    format!("the {role} does not answer: {why}")
 }
 
 fn fleet_problems(stats: &DroneStats) -> Vec<String> {
