@@ -55,8 +55,10 @@ pub(super) struct Seed {
 pub struct Session {
     seed: Seed,
     joined: bool,
-    /// It has taken up the work of before, or knows better.
-    recalled: bool,
+    /// It has work: what it is told, or what it was told before its start.
+    has_work: bool,
+    /// The control plane did not answer last time. That it does not take our key is an answer.
+    away: bool,
     /// The work revision that was carried out in full.
     revision: Option<u64>,
     beat_every: Duration,
@@ -73,7 +75,8 @@ impl Session {
         Self {
             seed,
             joined: false,
-            recalled: false,
+            has_work: false,
+            away: false,
             revision: None,
             beat_every: FIRST_BEAT,
             failures: 0,
@@ -86,13 +89,14 @@ impl Session {
     /// One step: join if need be, else wait for work and carry it out.
     fn step(&mut self) -> ResponseActFuture<Self, ()> {
         let (seed, joined, revision, failures) = (self.seed.clone(), self.joined, self.revision, self.failures);
-        let recalled = std::mem::replace(&mut self.recalled, true);
+        let recalls = self.away && !self.has_work;
+        self.has_work |= recalls;
         let superseded = self.superseded;
         let step = async move {
             if superseded {
                 return stand_by(&seed).await;
             }
-            if !recalled {
+            if recalls {
                 recall(&seed).await;
             }
             if failures > 0 {
@@ -111,15 +115,16 @@ impl Session {
                 self.tells_instance = tells_instance;
             }
             Ok(Progress::StoodBy) => self.revision = None,
-            Ok(Progress::Followed(revision)) => self.revision = Some(revision),
+            Ok(Progress::Followed(revision)) => (self.revision, self.has_work) = (Some(revision), true),
             Err(fault) => {
+                self.away = !matches!(fault.code, Code::KeyRevoked | Code::Unauthenticated | Code::Forbidden);
                 self.joined = self.joined && fault.code != Code::UnknownDrone;
                 self.failures = self.failures.saturating_add(1);
                 self.complain(&fault);
                 return;
             }
         }
-        self.failures = 0;
+        (self.failures, self.away) = (0, false);
     }
 
     fn complain(&self, fault: &Fault) {
@@ -343,6 +348,7 @@ impl Actor for Session {
 
 impl Supervised for Session {
     fn restarting(&mut self, _: &mut Self::Context) {
-        (self.joined, self.recalled, self.revision, self.failures, self.superseded) = (false, false, None, 0, false);
+        (self.joined, self.has_work, self.away) = (false, false, false);
+        (self.revision, self.failures, self.superseded) = (None, 0, false);
     }
 }
