@@ -1,6 +1,7 @@
 //! `chartly-drone`: one drone, until a signal stops it. It needs one outbound connection and a folder.
 
 mod alone;
+mod status;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -44,7 +45,7 @@ pub struct Cli {
     alone: alone::Args,
     /// Folder for the spool [default: drone-data]. No two drones share one. With --profiles, and only where it is
     /// given: what was read and what quotas have used up is remembered there.
-    #[arg(long)]
+    #[arg(long, global = true)]
     data_dir: Option<PathBuf>,
     /// Several drones share the folder; each takes the first free one of its subfolders 1, 2, …
     #[arg(long)]
@@ -73,9 +74,17 @@ pub struct Cli {
     /// Logs as JSON lines instead of text.
     #[arg(long, env = "CHARTLY_LOG_JSON")]
     log_json: bool,
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// What to log, such as `info`, or `chartly=debug,warn`.
     #[arg(long, env = "CHARTLY_LOG", default_value = super::DEFAULT_LOG)]
     log: String,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Asks the drone that runs on this data folder what it does: 0 it answers, 1 it does not.
+    Status(status::Args),
 }
 
 fn interval(text: &str) -> Result<u64, String> {
@@ -111,6 +120,9 @@ fn start(cli: &Cli) -> Result<u8, StartError> {
     let data_dir = settings.drone.data_dir.clone();
     if cli.health {
         return Ok(health(&data_dir));
+    }
+    if let Some(Verb::Status(args)) = &cli.verb {
+        return Ok(status::run(args, &data_dir));
     }
     if let Some(profiles) = &cli.alone.profiles {
         telemetry::init(cli.log_json, &cli.log).map_err(|error| StartError::Other(error.to_string()))?;

@@ -119,3 +119,8 @@ fn config_dir() -> PathBuf {
 fn on_actix<T>(future: impl Future<Output = T>) -> T {
     actix::System::new().block_on(future)
 }
+
+/// A moment as people write it; the number where it is none.
+fn moment(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |moment| format!("{moment:.0}"))
+}

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::enrol;
 use super::error::{StartError, exit};
-use super::pulse;
 use super::signals::Signals;
+use super::{desk, pulse};
 use crate::actors::drone::{Drone, KeptSettings, Options};
 use crate::clients::ControlPlane;
 use crate::domain::fleet::Labels;
@@ -103,6 +103,7 @@ impl StandaloneDrone {
             own_key: joined.own_key,
         };
         let drone = Drone::start(&root, &place, options).await?;
+        desk::open(&root, &place, data_dir, drone.teller());
         pulse::start(&root, &place, data_dir);
         let shutdown = Duration::from_millis(settings.node.shutdown_ms);
         Ok(Some(Self { root, drone, shutdown }))

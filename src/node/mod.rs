@@ -3,6 +3,7 @@
 
 mod alone;
 mod backups;
+mod desk;
 mod drones;
 mod enrol;
 mod error;
@@ -31,6 +32,7 @@ use crate::telemetry;
 
 pub use alone::{AloneDrone, Target};
 pub use backups::{back_up, restore};
+pub use desk::drones_on;
 pub use drones::{StandaloneDrone, check_settings};
 pub use error::{StartError, exit};
 use key::AdminKey;

@@ -1,6 +1,7 @@
 //! One drone against one source: what it asks, how often, and what becomes of the answers.
 
 use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -239,4 +240,49 @@ async fn a_drone_that_is_told_to_go_slower_takes_on_all_its_profiles() {
         (asked.len() == 60).then_some(())
     })
     .await;
+}
+
+#[actix_web::test]
+async fn a_drone_tells_its_status_to_who_stands_before_its_box() {
+    let (good, bad) =
+        (Source::start(|_, _| Reply::json(rows(3))), Source::start(|_, _| Reply { status: 404, ..Reply::json("{}") }));
+    let Setup { folder, mut node, drone: _drone } = setup().await;
+    put_profile(&node.url, &profile("good", &good.url(), "max_records: 100")).await;
+    put_profile(&node.url, &profile("bad", &bad.url(), "max_records: 100")).await;
+    ended_runs(&node.url, "good", 1).await;
+    ended_runs(&node.url, "bad", 1).await;
+    let ask = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chartly-drone"));
+        let output =
+            command.arg("status").args(args).arg("--data-dir").arg(folder.path().join("drone")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, told, errors) = ask(&["--output", "json"]);
+    assert_eq!(code, Some(0), "{errors}");
+    let status: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&status["drone_id"], &status["control_plane"]["joined"]), (&json!("d1"), &json!(true)), "{told}");
+    let states: Vec<_> = status["profiles"].as_array().unwrap().iter().map(|one| &one["last"]["state"]).collect();
+    assert_eq!(states, [&json!("failed"), &json!("succeeded")], "{told}");
+
+    node.kill();
+    until("it is told that nobody answers", SOON, async || {
+        let (code, told, _) = ask(&["--failing"]);
+        assert_eq!(code, Some(0));
+        let failing = told.contains("bad") && told.contains("404") && !told.contains("good  ");
+        (failing && told.contains("cannot reach")).then_some(())
+    })
+    .await;
+    assert_eq!(
+        std::fs::metadata(folder.path().join("drone/drone.sock")).map(|it| it.permissions().mode() & 0o777).unwrap(),
+        0o600
+    );
+}
+
+#[test]
+fn where_no_drone_runs_its_status_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chartly-drone"));
+    let output = command.args(["status", "--data-dir"]).arg(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no drone has run on"));
 }

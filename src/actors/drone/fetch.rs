@@ -92,6 +92,7 @@ pub(super) struct Finished {
     pub(super) state: RunState,
     pub(super) not_before_ms: Option<i64>,
     pub(super) reached: Reached,
+    pub(super) error: Option<String>,
 }
 
 impl Fetch {
@@ -166,7 +167,12 @@ async fn run_once(seed: Seed) -> Finished {
     let spooled = sink.end(&report, Some(&text)).await;
     keep::end(&seed.kept, profile, keeper, &report).await;
     log(profile, &report);
-    let finished = Finished { state: report.state, not_before_ms: outcome.not_before_ms, reached: reached(&report) };
+    let finished = Finished {
+        state: report.state,
+        not_before_ms: outcome.not_before_ms,
+        reached: reached(&report),
+        error: report.error.clone(),
+    };
     match spooled {
         Ok(()) => finished,
         Err(error) => {

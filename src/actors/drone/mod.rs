@@ -10,6 +10,7 @@ mod schedule;
 mod scheduler;
 mod secrets;
 mod session;
+mod status;
 mod uplink;
 
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ use replayer::Replayer;
 use scheduler::Scheduler;
 pub use secrets::EnvironmentSecrets;
 use session::Session;
+pub use status::{DroneStatus, LastRun, ProfileStatus, Standing, Teller};
 use uplink::Uplink;
 
 /// What a drone is started with.

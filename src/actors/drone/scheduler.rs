@@ -13,6 +13,7 @@ use actix::{
 use super::fetch::{self, Fetch, Finished, Go, Note};
 use super::outbox::Outbox;
 use super::schedule::{Ended, Pace, Reached, Schedule};
+use super::status::{LastRun, ProfileStatus};
 use crate::domain::digest::Digest;
 use crate::domain::ids::ProfileId;
 use crate::domain::run::RunState;
@@ -52,6 +53,7 @@ pub(super) struct Seed {
 struct Fetcher {
     profile: Packed,
     handle: Handle<Fetch>,
+    last: Option<LastRun>,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,18 @@ pub(super) struct Load {
     pub(super) done_requests: Vec<i64>,
 }
 
+/// What is planned, for people.
+#[derive(Debug, Message)]
+#[rtype(result = "Plans")]
+pub(super) struct GetPlans;
+
+#[derive(Debug)]
+pub(super) struct Plans {
+    pub(super) now_ms: i64,
+    pub(super) hosts_shut: usize,
+    pub(super) profiles: Vec<ProfileStatus>,
+}
+
 /// Which versions it holds, so that the session fetches only what is new.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<Packed>")]
@@ -111,7 +125,8 @@ impl Scheduler {
         // Where only the run knows whom it asks, it stands for itself.
         let host = Some(profile.host()).filter(|host| !host.is_empty()).unwrap_or(id.as_str()).to_owned();
         let handle = self.start_fetch(&packed);
-        self.fetchers.insert(id.clone(), Fetcher { profile: packed, handle });
+        let last = self.fetchers.remove(&id).and_then(|before| before.last);
+        self.fetchers.insert(id.clone(), Fetcher { profile: packed, handle, last });
         let now_ms = self.seed.clock.now_ms();
         self.schedule.put(&id, pace, &host, last_ms, now_ms, rand::random());
     }
@@ -183,6 +198,9 @@ impl Scheduler {
                 Ended::Badly
             }
         };
+        if let Some(fetcher) = self.fetchers.get_mut(id) {
+            fetcher.last = Some(last_run(result, now_ms));
+        }
         let reached = result.as_ref().map_or(Reached::Unknown, |finished| finished.reached);
         self.schedule.ended(id, how, reached, now_ms, rand::random());
         if self.leaving.remove(id) {
@@ -201,7 +219,7 @@ impl Scheduler {
         };
         if *profile.digest() == digest {
             let handle = self.start_fetch(&profile);
-            self.fetchers.insert(id.clone(), Fetcher { profile, handle });
+            self.fetchers.insert(id.clone(), Fetcher { profile, handle, last: None });
         }
         Ended::NotBefore(now_ms.saturating_add(REVIVE_AFTER_MS))
     }
@@ -235,6 +253,13 @@ impl Scheduler {
             self.schedule.remove(&id, self.seed.clock.now_ms());
         }
         self.take_on(profile, None);
+    }
+}
+
+fn last_run(result: &Result<Finished, AskError>, ended_ms: i64) -> LastRun {
+    match result {
+        Ok(finished) => LastRun { ended_ms, state: finished.state.as_str().to_owned(), error: finished.error.clone() },
+        Err(error) => LastRun { ended_ms, state: "crashed".into(), error: Some(error.to_string()) },
     }
 }
 
@@ -292,6 +317,28 @@ impl Handler<GetLoad> for Scheduler {
             running: self.schedule.running(),
             done_requests: self.done_requests.clone(),
         })
+    }
+}
+
+impl Handler<GetPlans> for Scheduler {
+    type Result = MessageResult<GetPlans>;
+
+    fn handle(&mut self, _: GetPlans, _: &mut Self::Context) -> Self::Result {
+        let now_ms = self.seed.clock.now_ms();
+        let status = |(id, fetcher): (&ProfileId, &Fetcher)| {
+            let plan = self.schedule.plan(id)?;
+            Some(ProfileStatus {
+                profile_id: id.to_string(),
+                digest: fetcher.profile.digest().to_string(),
+                host: plan.host.to_owned(),
+                running_since_ms: plan.started_ms,
+                next_ms: plan.next_ms,
+                failures: plan.failures,
+                last: fetcher.last.clone(),
+            })
+        };
+        let profiles = self.fetchers.iter().filter_map(status).collect();
+        MessageResult(Plans { now_ms, hosts_shut: self.schedule.hosts_shut(now_ms), profiles })
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Context, ResponseActFuture, Supervised, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Context, Handler, Message, MessageResult, ResponseActFuture, Supervised, WrapFuture,
+};
 use tokio::sync::watch;
 
 use super::outbox::Outbox;
@@ -13,6 +15,7 @@ use super::own_key::OwnKey;
 use super::replayer::{GetDone, Replayer, Replays};
 use super::scheduler::{Apply, GetLoad, GetProfiles, Scheduler};
 use super::secrets::secret_names;
+use super::status::Standing;
 use crate::clients::{ControlPlane, fault_of};
 use crate::domain::ids::DroneId;
 use crate::domain::needs::Offer;
@@ -63,6 +66,8 @@ pub struct Session {
     revision: Option<u64>,
     beat_every: Duration,
     failures: u32,
+    last_fault: Option<String>,
+    clock_skew_ms: Option<i64>,
     /// The control plane tells processes apart, so beats say which one beats, and are numbered.
     tells_instance: bool,
     beats: u64,
@@ -80,6 +85,8 @@ impl Session {
             revision: None,
             beat_every: FIRST_BEAT,
             failures: 0,
+            last_fault: None,
+            clock_skew_ms: None,
             tells_instance: false,
             beats: 0,
             superseded: false,
@@ -120,6 +127,7 @@ impl Session {
                 self.away = !matches!(fault.code, Code::KeyRevoked | Code::Unauthenticated | Code::Forbidden);
                 self.joined = self.joined && fault.code != Code::UnknownDrone;
                 self.failures = self.failures.saturating_add(1);
+                self.last_fault = Some(fault.to_string());
                 self.complain(&fault);
                 return;
             }
@@ -167,6 +175,7 @@ impl Session {
     }
 
     fn hear(&mut self, reply: &BeatReply) {
+        self.clock_skew_ms = Some(reply.server_ms - self.seed.clock.now_ms());
         self.joined = reply.known;
         if reply.superseded && !self.superseded {
             tracing::error!(
@@ -334,6 +343,26 @@ async fn text_of(seed: &Seed, assignment: &Assignment) -> Result<String, Fault> 
             }
             done => return done,
         }
+    }
+}
+
+/// How the drone stands with its control plane.
+#[derive(Debug, Message)]
+#[rtype(result = "Standing")]
+pub(super) struct GetStanding;
+
+impl Handler<GetStanding> for Session {
+    type Result = MessageResult<GetStanding>;
+
+    fn handle(&mut self, _: GetStanding, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Standing {
+            url: self.seed.control_plane.url().to_owned(),
+            joined: self.joined && self.failures == 0,
+            failures: self.failures,
+            last_fault: self.last_fault.clone().filter(|_| self.failures > 0),
+            superseded: self.superseded,
+            clock_skew_ms: self.clock_skew_ms,
+        })
     }
 }
 

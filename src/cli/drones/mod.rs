@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{config_dir, on_actix, settings};
+use super::{config_dir, moment, on_actix, settings};
 use crate::clients::{Peer, decode};
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::node::StartError;
@@ -132,7 +132,7 @@ impl Gateway {
         eprintln!(
             "token {} is good for {uses} drones until {}; give it to them as ENROL_TOKEN, it is not shown again",
             invited.invite.invite_id,
-            words::moment(invited.invite.expires_ms)
+            moment(invited.invite.expires_ms)
         );
         Ok(())
     }

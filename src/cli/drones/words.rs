@@ -1,13 +1,10 @@
 //! What is said of drones, tokens and keys, a line each.
 
+use crate::cli::moment;
 use crate::domain::fleet::DroneState;
 use crate::domain::ids::ProfileId;
 use crate::protocol::coordinator::{DroneView, PlacementView};
 use crate::protocol::enrolment::{DroneKeyView, InviteView};
-
-pub(super) fn moment(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |moment| format!("{moment:.0}"))
-}
 
 pub(super) fn invite(view: &InviteView) -> String {
     let InviteView { invite_id, note, uses, used, expires_ms, withdrawn_ms, .. } = view;

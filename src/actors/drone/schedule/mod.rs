@@ -39,6 +39,16 @@ pub(super) enum Ended {
     NotBefore(i64),
 }
 
+/// A profile's place in the schedule.
+#[derive(Debug)]
+pub(super) struct PlanOf<'a> {
+    pub(super) host: &'a str,
+    pub(super) started_ms: Option<i64>,
+    /// Absent while it runs.
+    pub(super) next_ms: Option<i64>,
+    pub(super) failures: u32,
+}
+
 /// All profiles of a drone.
 #[derive(Debug)]
 pub(super) struct Schedule {
@@ -140,6 +150,13 @@ impl Schedule {
 
     pub(super) fn running(&self) -> usize {
         self.running
+    }
+
+    /// What is planned for a profile.
+    pub(super) fn plan(&self, id: &ProfileId) -> Option<PlanOf<'_>> {
+        let entry = self.entries.get(id)?;
+        let next_ms = entry.started_ms.is_none().then_some(entry.due_ms);
+        Some(PlanOf { host: &entry.host, started_ms: entry.started_ms, next_ms, failures: entry.failures })
     }
 
     /// Hosts that are taken for down and left alone for a while.
