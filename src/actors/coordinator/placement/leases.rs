@@ -1,6 +1,6 @@
 //! Giving and taking leases, and what is seen of them from outside.
 
-use super::{Held, Lease, MOVED_AT_LEAST, MOVED_PART, Placement, SWEPT_AT_ONCE};
+use super::{Held, Lease, MOVED_AT_LEAST, MOVED_PART, Member, Placement, SWEPT_AT_ONCE};
 use crate::domain::ids::{DroneId, ProfileId};
 
 impl Placement {
@@ -163,7 +163,7 @@ impl Placement {
             let member = &self.members[member as usize];
             match &it.pin {
                 Some(pin) => member.id == *pin,
-                None => it.group.is_some_and(|group| member.groups.contains(&group)),
+                None => it.group.is_some_and(|group| member.groups.contains(&group)) && !self.is_overfull(member),
             }
         };
         let (fit, unfit): (Vec<u32>, Vec<u32>) =
@@ -171,6 +171,17 @@ impl Placement {
         for member in unfit.into_iter().chain(fit.into_iter().skip(most)) {
             self.release(item, member);
         }
+    }
+
+    /// Whether a drone holds more than it takes, those that are pinned to it not counted: what is pinned no more is one
+    /// too many then.
+    fn is_overfull(&self, member: &Member) -> bool {
+        let Some(most) = member.offer.capacity.map(|most| most as usize) else { return false };
+        if member.holds.len() <= most {
+            return false;
+        }
+        let is_pinned = |item: &&u32| self.items[**item as usize].pin.as_ref() == Some(&member.id);
+        member.holds.len() > most + member.holds.iter().filter(is_pinned).count()
     }
 
     pub(super) fn touch_holders(&mut self, item: u32) {
