@@ -141,7 +141,7 @@ impl Profile {
         &self.head.digest
     }
 
-    /// False: it runs only when asked to.
+    /// False: no drone runs it.
     pub fn enabled(&self) -> bool {
         self.head.timing.enabled
     }

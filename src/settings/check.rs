@@ -184,7 +184,10 @@ impl Settings {
 /// An address of one of our own services; the error says what was expected.
 fn web_address(text: &str) -> Result<Url, String> {
     let expected = "http://host:port";
-    let Ok(url) = Url::parse(text) else { return Err(format!("{expected}; did you mean http://{text}?")) };
+    let Ok(url) = Url::parse(text) else {
+        let meant = (!text.contains("://")).then(|| format!("; did you mean http://{text}?"));
+        return Err(format!("{expected}{}", meant.unwrap_or_default()));
+    };
     if !matches!(url.scheme(), "http" | "https") {
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         return Err(format!("{expected}; did you mean http://{rest}?"));

@@ -53,6 +53,9 @@ pub(super) struct Note {
     /// Unix milliseconds.
     #[serde(default)]
     pub(super) last_started_ms: Option<i64>,
+    /// The source, or its quota, asked for a pause until then.
+    #[serde(default)]
+    pub(super) not_before_ms: Option<i64>,
     /// What lets the next run ask whether anything changed.
     #[serde(default)]
     validators: Option<Validators>,
@@ -161,6 +164,7 @@ async fn run_once(seed: Seed) -> Finished {
     let rule = profile.plan().drift;
     let report = report(&outcome, &digest, started_ms, seed.outbox.now_ms(), rule);
     note.last_started_ms = Some(started_ms);
+    note.not_before_ms = outcome.not_before_ms;
     note.validators = outcome.validators;
     note.cursor = outcome.cursor;
     let text = serde_json::to_string(&note).unwrap_or_default();

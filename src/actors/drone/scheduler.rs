@@ -69,6 +69,15 @@ pub struct Scheduler {
     done_requests: Vec<i64>,
 }
 
+/// What is remembered of a profile's last run.
+#[derive(Debug, Clone, Copy, Default)]
+struct Past {
+    /// When it started.
+    last_ms: Option<i64>,
+    /// Until when the source asked for a pause.
+    not_before_ms: Option<i64>,
+}
+
 /// All that the drone should do from now on.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -118,8 +127,8 @@ impl Scheduler {
         }
     }
 
-    /// Starts an actor for a profile. `last_ms`: when it last ran.
-    fn take_on(&mut self, packed: Packed, last_ms: Option<i64>) {
+    /// Starts an actor for a profile.
+    fn take_on(&mut self, packed: Packed, past: Past) {
         let (id, profile) = (packed.id().clone(), packed.unpack());
         let pace = Pace::new(profile.timing(), self.seed.min_interval_ms);
         // Where only the run knows whom it asks, it stands for itself.
@@ -128,7 +137,10 @@ impl Scheduler {
         let last = self.fetchers.remove(&id).and_then(|before| before.last);
         self.fetchers.insert(id.clone(), Fetcher { profile: packed, handle, last });
         let now_ms = self.seed.clock.now_ms();
-        self.schedule.put(&id, pace, &host, last_ms, now_ms, rand::random());
+        self.schedule.put(&id, pace, &host, past.last_ms, now_ms, rand::random());
+        if let Some(until_ms) = past.not_before_ms {
+            self.schedule.postpone(&id, until_ms, now_ms);
+        }
     }
 
     fn start_fetch(&self, profile: &Packed) -> Handle<Fetch> {
@@ -224,15 +236,15 @@ impl Scheduler {
         Ended::NotBefore(now_ms.saturating_add(REVIVE_AFTER_MS))
     }
 
-    fn apply(&mut self, profiles: Vec<(Packed, Option<i64>)>, run_now: &[RunRequest]) {
+    fn apply(&mut self, profiles: Vec<(Packed, Past)>, run_now: &[RunRequest]) {
         let wanted = profiles.iter().map(|(profile, _)| (profile.id().clone(), *profile.digest())).collect();
         self.let_go(&wanted);
-        for (profile, last_ms) in profiles {
+        for (profile, past) in profiles {
             let held = self.fetchers.get(profile.id()).map(|fetcher| *fetcher.profile.digest());
             match held {
                 Some(digest) if digest == *profile.digest() => {}
                 Some(_) => self.replace(profile),
-                None => self.take_on(profile, last_ms),
+                None => self.take_on(profile, past),
             }
         }
         let now_ms = self.seed.clock.now_ms();
@@ -252,7 +264,7 @@ impl Scheduler {
         if !running {
             self.schedule.remove(&id, self.seed.clock.now_ms());
         }
-        self.take_on(profile, None);
+        self.take_on(profile, Past::default());
     }
 }
 
@@ -296,8 +308,8 @@ impl Handler<Apply> for Scheduler {
             let mut with_last = Vec::with_capacity(profiles.len());
             for profile in profiles {
                 let new = !known.contains(profile.id());
-                let last_ms = if new { Note::load(&outbox, &profile.unpack()).await.last_started_ms } else { None };
-                with_last.push((profile, last_ms));
+                let note = if new { Note::load(&outbox, &profile.unpack()).await } else { Note::default() };
+                with_last.push((profile, Past { last_ms: note.last_started_ms, not_before_ms: note.not_before_ms }));
             }
             with_last
         };

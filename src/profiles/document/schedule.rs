@@ -15,7 +15,7 @@ words! {
 document! {
     /// When the profile runs.
     pub struct Schedule {
-        /// `false`: it runs only when asked to. Default `true`.
+        /// `false`: it does not run, on no drone; `preview` and `test` work. Default `true`.
         enabled: bool,
         /// Time between the starts of two runs, such as `6h`, `1h30m` or `P7D`. Default `1h`.
         interval: At<Duration>,

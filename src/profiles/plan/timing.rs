@@ -7,7 +7,7 @@ use crate::profiles::timetable::Timetable;
 /// When a profile runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
-    /// False: it runs only when asked to.
+    /// False: no drone runs it.
     pub enabled: bool,
     pub rhythm: Rhythm,
     /// Each run is put off by a random time up to this.

@@ -42,7 +42,7 @@ impl Placement {
     fn shortage(&self, it: &Item, needs: &Needs, group: u32) -> String {
         let open = self.members.iter().filter(|member| member.open);
         if open.clone().count() == 0 {
-            return "no drone is online".into();
+            return "no drone takes work: none is online, or they drain".into();
         }
         let fit = open.clone().filter(|member| member.groups.contains(&group)).count();
         if fit == 0 {

@@ -118,7 +118,7 @@ fn a_reason_names_what_is_missing() {
     ]);
     let reason = |placement: &Placement, n| placement.state_of(&profile(n)).unwrap().1;
     placement.place();
-    assert_eq!(reason(&placement, 0).as_deref(), Some("no drone is online"));
+    assert_eq!(reason(&placement, 0).as_deref(), Some("no drone takes work: none is online, or they drain"));
     let offer = |region: &str, secrets: &[&str]| Offer {
         labels: [("region".to_owned(), region.to_owned())].into(),
         secrets: Some(secrets.iter().map(|name| (*name).to_owned()).collect()),

@@ -103,6 +103,13 @@ impl Schedule {
         self.waiting.extend(self.hosts.release(&entry.host, now_ms));
     }
 
+    /// Puts the next start off until then, where it would be sooner.
+    pub(super) fn postpone(&mut self, id: &ProfileId, until_ms: i64, now_ms: i64) {
+        if self.entries.get(id).is_some_and(|entry| entry.due_ms < until_ms) {
+            self.set_due(id, until_ms, now_ms);
+        }
+    }
+
     /// Asks for a run that begins from now on. Asking again for the same request changes nothing.
     pub(super) fn request(&mut self, id: &ProfileId, request_id: i64, now_ms: i64) {
         let Some(entry) = self.entries.get_mut(id) else { return };

@@ -107,23 +107,32 @@ impl<'a> Sender<'a> {
 
     /// Sends chunk after chunk, then the run's end. What `receipt` holds is committed.
     async fn send_all(&self, reader: Reader, waits: &WaitsForBody, receipt: &mut LinesReceipt) -> Result<(), Fault> {
-        let chunks = reader.chunks().map(|found| async {
-            let (seq, chunk) = found?;
-            let last_line = chunk.last_line;
-            Ok::<_, Fault>((seq, last_line, self.store(self.batch(seq, chunk)).await?))
-        });
-        let mut stored = std::pin::pin!(chunks.buffered(CHUNKS_AT_ONCE));
+        let mut chunks = std::pin::pin!(reader.chunks());
         let mut next_seq = 0;
-        while let Some(outcome) = stored.next().await {
-            let (seq, last_line, told) = outcome?;
+        let mut hear = |(seq, last_line, told): (u32, u64, Receipt)| {
             receipt.add(last_line, &told);
             next_seq = seq + 1;
             waits.goes_on();
+        };
+        // The first goes alone: where the run is of another body, nothing of this one is stored.
+        if let Some(first) = chunks.next().await {
+            hear(self.store_chunk(first).await?);
+        }
+        let mut stored = chunks.map(|found| self.store_chunk(found)).buffered(CHUNKS_AT_ONCE);
+        while let Some(outcome) = stored.next().await {
+            hear(outcome?);
         }
         let rows = receipt.inserted + receipt.known + receipt.rejected;
         let run = self.report(RunState::Succeeded, Some(self.clock.now_ms()), rows);
         let last = Batch { run: Some(run), ..self.batch(next_seq, Chunk::default()) };
         self.store(last).await.map(drop)
+    }
+
+    /// Its place, its last line, and what became of it.
+    async fn store_chunk(&self, found: Result<(u32, Chunk), Fault>) -> Result<(u32, u64, Receipt), Fault> {
+        let (seq, chunk) = found?;
+        let last_line = chunk.last_line;
+        Ok((seq, last_line, self.store(self.batch(seq, chunk)).await?))
     }
 
     fn batch(&self, seq: u32, chunk: Chunk) -> Batch {
