@@ -68,7 +68,8 @@ document! {
         /// What becomes of rows of one run that have the same `key` and other values: `last` (default: the later
         /// one counts), `first`, `error` (the run fails), or `max(field)`: the one with the largest value of a measure or dim,
         /// such as `max(time.at)`, or of a path in the row, `max(@.filed)`. Numbers are compared as numbers, all else as
-        /// text. Equal rows are kept once in any case.
+        /// text. Equal rows are kept once in any case. Rows so far apart that the first was sent already, about 1,000 records, are
+        /// told apart by `first` and `error` only: of two versions sent in one run it is not settled yet which one stands.
         on_duplicate: At<String>,
         /// When to run.
         schedule: At<Schedule>,
