@@ -6,8 +6,10 @@ mod demo;
 mod doctor;
 pub mod drone;
 mod drones;
+mod export;
 mod fleet;
 mod health;
+mod import;
 mod postgres_tools;
 mod profile;
 mod restore;
@@ -53,6 +55,10 @@ enum Verb {
     Backup(backup::Args),
     /// Puts a backup into the place of the store, after it was verified.
     Restore(restore::Args),
+    /// Writes the store into one file that a store on either engine can import.
+    Export(export::Args),
+    /// Stores what an export holds, on SQLite or PostgreSQL, and holds both sides against each other.
+    Import(import::Args),
     /// Checks what is stored: the file, ids against contents, counts, rows that belong to nothing.
     Doctor(doctor::Args),
     /// Lets drones join with a token and a key of their own, and takes keys back.
@@ -71,6 +77,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
         Verb::Backup(args) => backup::run(args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Restore(args) => restore::run(&args),
         Verb::Drone(args) => fleet::run(args),

@@ -2,8 +2,8 @@
 
 use actix::{ActorFutureExt, Handler, MessageResult, ResponseActFuture, ResponseFuture, WrapFuture};
 
-use super::enrolment::add_keys;
 use super::drone::offer;
+use super::enrolment::add_keys;
 use super::{Coordinator, Fleet};
 use crate::protocol::call::Done;
 use crate::protocol::coordinator::{
