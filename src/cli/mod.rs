@@ -6,7 +6,9 @@ mod demo;
 mod doctor;
 pub mod drone;
 mod drones;
+mod export;
 mod health;
+mod import;
 mod postgres_tools;
 mod profile;
 mod restore;
@@ -52,6 +54,10 @@ enum Verb {
     Backup(backup::Args),
     /// Puts a backup into the place of the store, after it was verified.
     Restore(restore::Args),
+    /// Writes the store into one file that a store on either engine can import.
+    Export(export::Args),
+    /// Stores what an export holds, on SQLite or PostgreSQL, and holds both sides against each other.
+    Import(import::Args),
     /// Checks what is stored: the file, ids against contents, counts, rows that belong to nothing.
     Doctor(doctor::Args),
     /// Shows the drones of a running fleet, drains them, pins profiles to them, lets them join, takes keys back.
@@ -67,6 +73,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Config(args) => config::run(args),
         Verb::Health(args) => health::run(args),
         Verb::Backup(args) => backup::run(args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Restore(args) => restore::run(&args),
         Verb::Drone(args) => drones::run(args),

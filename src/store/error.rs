@@ -104,6 +104,8 @@ pub enum StoreError {
     Exists { path: String },
     #[error("{path} is no good backup ({reason}); nothing was changed, take another one")]
     BadBackup { path: String, reason: String },
+    #[error("{path} cannot be imported ({reason}); nothing of it was stored, export it again")]
+    BadExport { path: String, reason: String },
     #[error("{path} was written by a newer release (migration {found}); run that release, or restore a backup")]
     Newer { path: String, found: i64 },
     #[error("the database did not answer as it should ({0})")]

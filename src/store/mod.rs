@@ -41,6 +41,7 @@ mod sqlite;
 mod superseded;
 mod tenant;
 mod tenants;
+mod transfer;
 mod types;
 mod vitals;
 mod writer;
@@ -57,6 +58,7 @@ pub use retention::{Removed, RetentionPass};
 pub use settings::{Place, Server, StoreSettings};
 pub use spool::{Job, Pushed, Spool, SpoolSettings, SpoolStats, Spooled};
 pub use tenant::TenantStore;
+pub use transfer::{Moved, Totals, export_file, import_file};
 pub use types::{EnabledProfile, NewVersion, SavedDrone};
 pub use vitals::{RetentionVitals, StoreVitals};
 

@@ -36,6 +36,8 @@ pub(super) struct Posted {
     pub(super) distinct: Vec<usize>,
     /// It was held until now, and what it told of its run is known.
     pub(super) was_held: bool,
+    /// Records that it named beside its own, and that its run had seen before: they are of a store that was moved.
+    pub(super) repeated: usize,
     keys: Arc<Keys>,
     /// The observations by the key that was known when the batch arrived.
     observed: Observed,
@@ -51,7 +53,7 @@ impl Posted {
         let content = batch.records.content_digest();
         let known = keys.get(tenant, &batch.profile_id);
         let observed = Observed::new(&batch.profile_id, known.as_deref(), &batch.records, &distinct);
-        Self { tenant, batch, now_ms, key, digest, content, distinct, was_held: false, keys, observed }
+        Self { tenant, batch, now_ms, key, digest, content, distinct, was_held: false, repeated: 0, keys, observed }
     }
 
     /// A batch that was held, by the name that it came with.
@@ -103,7 +105,7 @@ impl Posted {
 
     /// How its records ended, of which so many were inserted.
     pub(super) fn outcome(&self, inserted: usize) -> Result<Outcome, StoreError> {
-        let known = self.batch.records.len() - inserted;
+        let known = self.batch.records.len() + self.repeated - inserted;
         Ok(Outcome { inserted: count(inserted)?, known: count(known)?, rejected: self.batch.rejected, revised: 0 })
     }
 

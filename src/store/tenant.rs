@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use super::enrolment::{Enrolment, KeyChange, KnownKey, NewInvite};
 use super::error::StoreError;
 use super::retention::{Horizon, RetentionPass, expired_of_run};
+use super::transfer::{self, BatchLine, Sink, Totals};
 use super::types::{EnabledProfile, NewVersion, SavedDrone};
 use super::{Engine, held, history, on_engine, rejects};
 use crate::domain::digest::Digest;
@@ -357,5 +358,15 @@ impl TenantStore {
     /// Kept reports without their rows, the newest first.
     pub async fn reports(&self, page: &PageRequest) -> Result<Page<ReportSummary>, StoreError> {
         read!(self, reports(page))
+    }
+
+    /// Hands the tenant's store to `sink` as lines of an export.
+    pub(super) async fn export_lines(&self, sink: Sink<'_>) -> Result<Totals, StoreError> {
+        read_by!(self, transfer::read_lines, sink)
+    }
+
+    /// Stores a batch of an export, once however often it comes.
+    pub(super) async fn import_batch(&self, line: BatchLine) -> Result<(), StoreError> {
+        read_by!(self, transfer::store_line, line)
     }
 }

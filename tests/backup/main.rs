@@ -7,5 +7,6 @@ mod support;
 
 mod by_hand;
 mod faults;
+mod moving;
 mod scheduled;
 mod work;

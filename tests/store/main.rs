@@ -21,5 +21,6 @@ mod retention;
 mod server;
 mod size;
 mod support;
+mod transfer;
 mod versions;
 mod yields;
