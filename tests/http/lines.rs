@@ -53,8 +53,9 @@ async fn lines_are_stored_once_however_often_they_are_sent(api: Api) {
         ("succeeded".into(), 2_500.into(), 2_500.into())
     );
     assert_eq!(api.get("/api/results/summary").await.at("/records"), 2_500);
-    let conflict = post(&api, TO_R1, "identity", lines(7, 2_500)).await;
+    let conflict = post(&api, TO_R1, "identity", lines(7, 7_500)).await;
     assert_eq!((conflict.code(), &conflict.json()["committed"]["lines"]), ("batch_conflict".into(), &0.into()));
+    assert_eq!(api.get("/api/results/summary").await.at("/records"), 2_500, "nothing of another body is stored");
 }
 
 async fn a_bad_line_is_named_and_the_others_are_stored(api: Api) {

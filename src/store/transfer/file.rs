@@ -96,7 +96,7 @@ async fn put_version(tenant: &TenantStore, line: VersionLine, known: &mut Known)
     let version = NewVersion::from(line);
     if known.as_ref().is_none_or(|(id, _)| *id != version.id) {
         let before = match tenant.versions(&version.id).await {
-            Ok(versions) => versions.iter().map(|version| version.digest).collect(),
+            Ok(versions) => versions.iter().map(|held| held.digest).collect(),
             Err(StoreError::UnknownProfile(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
@@ -127,10 +127,10 @@ fn check(from: &Path) -> Result<Totals, StoreError> {
     let mut lines = Lines::open(from)?;
     let mut tally = Tally::default();
     let first = lines.next()?;
-    let Some((Line::ChartlyExport { format: FORMAT }, text)) = &first else {
+    let Some((Line::ChartlyExport { format: FORMAT }, head)) = &first else {
         return Err(lines.bad(&format!("it does not begin as an export of format {FORMAT}")));
     };
-    tally.count(&Line::ChartlyExport { format: FORMAT }, text);
+    tally.count(&Line::ChartlyExport { format: FORMAT }, head);
     while let Some((line, text)) = lines.next()? {
         let Line::End(told) = line else {
             tally.count(&line, &text);
