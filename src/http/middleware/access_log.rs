@@ -13,7 +13,7 @@ use metrics::{counter, histogram};
 use super::status_of;
 
 /// Routes that machines ask all day long.
-const QUIET: &[&str] = &["/health", "/ready", "/metrics"];
+const QUIET: &[&str] = &["/health", "/ready", "/metrics", "/api/drones/heartbeat", "/internal/coordinator/heartbeat"];
 
 pub async fn access_log<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
