@@ -217,7 +217,10 @@ pub async fn get_placement(side: &Side, said: &mut Answers) {
     assert_eq!((unknown.wanted, unknown.leases.len(), unknown.reason), (0, 0, None));
     put_seen(side, said, "p").await;
     let alone = said.ask(coordinator, get("p")).await.unwrap();
-    assert_eq!((alone.wanted, alone.reason.as_deref()), (1, Some("no drone takes work: none is online, or they drain")));
+    assert_eq!(
+        (alone.wanted, alone.reason.as_deref()),
+        (1, Some("no drone takes work: none is online, or they drain"))
+    );
     join(side, said, "d1").await;
     let placed = said.ask(coordinator, get("p")).await.unwrap();
     assert_eq!((placed.leases.len(), placed.reason), (1, None));
