@@ -114,9 +114,6 @@ impl Sink for Lines {
 }
 
 fn open(path: &PathBuf) -> Result<File, LinesError> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| failed(path, error))?;
-    }
     let file = OpenOptions::new().create(true).append(true).read(true).open(path);
     // A pipe or a device may be there to be written only.
     let file = file.or_else(|_| OpenOptions::new().append(true).open(path));
