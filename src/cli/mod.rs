@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use secrecy::SecretString;
 
 use crate::node::StartError;
 use crate::settings::{Loaded, Overrides, Settings, SettingsError, read};
@@ -121,6 +122,12 @@ fn tell_notes(loaded: &Loaded) {
 /// Where `<CHARTLY_ENV>.yaml` lies.
 fn config_dir() -> PathBuf {
     std::env::var_os("CHARTLY_CONFIG_DIR").map_or_else(|| PathBuf::from("config"), PathBuf::from)
+}
+
+/// The key that is set, else the one that the node made in its data folder.
+fn gateway_key(settings: &Settings) -> Option<SecretString> {
+    let made = || std::fs::read_to_string(settings.node.data_dir.join("api-key")).ok();
+    settings.api_key.clone().or_else(|| made().map(|text| text.trim().to_owned().into()))
 }
 
 /// Runs a future on an actix system of this thread.

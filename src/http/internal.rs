@@ -49,6 +49,7 @@ role!(serve_coordinator, Coordinator:
 );
 role!(serve_enrolment, Coordinator:
     enrolment::Invite, enrolment::ListInvites, enrolment::WithdrawInvite, enrolment::Enrol, enrolment::CheckKey,
+    enrolment::CheckOwnKey,
     enrolment::AskRotation, enrolment::SetNextKey, enrolment::RevokeKey,
 );
 role!(serve_aggregator, Aggregator:

@@ -12,12 +12,13 @@ use actix_web::http::Method;
 use metrics::counter;
 
 use super::auth::{DroneKey, Identity};
+use super::extract::Caller;
 use super::rate::Limiter;
 use crate::actors::{Clients, CoordinatorClient};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{DroneId, RunId, TenantId};
 use crate::protocol::aggregator::GetRun;
-use crate::protocol::enrolment::{CheckKey, KeyStanding};
+use crate::protocol::enrolment::{CheckKey, CheckOwnKey, KeyStanding};
 use crate::protocol::fault::{Code, Fault, Retry};
 use crate::settings::HttpSettings;
 
@@ -37,6 +38,8 @@ pub struct Keyring {
     known: Mutex<HashMap<Digest, Known>>,
     /// The run that each drone was last seen to own.
     runs: Mutex<HashMap<DroneId, RunId>>,
+    /// Whether a drone that the shared key spoke for has a key of its own, and when that was asked.
+    owners: Mutex<HashMap<DroneId, (bool, Instant)>>,
     limiter: Limiter,
 }
 
@@ -55,7 +58,7 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     pub fn new(coordinator: CoordinatorClient, settings: &HttpSettings) -> Self {
         let limiter = Limiter::new(settings.drone_rate_per_second, settings.drone_rate_burst);
-        Self { coordinator, known: Mutex::default(), runs: Mutex::default(), limiter }
+        Self { coordinator, known: Mutex::default(), runs: Mutex::default(), owners: Mutex::default(), limiter }
     }
 
     /// The drone behind a key. A key that is not known yet counts against the address, so that guessing is slow.
@@ -115,6 +118,36 @@ impl Keyring {
         }
         runs.insert(own.drone_id.clone(), run_id.clone());
         Ok(())
+    }
+
+    /// Refuses whoever speaks for a drone and is not it: a key of another drone, and the shared key where the drone has
+    /// one of its own. While the coordinator is away the shared key is believed: what it delivers must not be lost.
+    pub async fn check_speaker(&self, caller: &Caller, drone_id: &DroneId) -> Result<(), Fault> {
+        caller.speaks_for(drone_id)?;
+        if caller.drone.is_some() || !self.has_own_key(&caller.tenant, drone_id).await {
+            return Ok(());
+        }
+        refused("shared", None, Some(drone_id));
+        let detail = format!(
+            "drone {drone_id} has a key of its own, and this is the shared one; start it on the data folder with its key, \
+             give this drone another id, or revoke the key first (chartly drone revoke {drone_id})"
+        );
+        Err(Fault::new(Code::Forbidden, detail).at("drone_id"))
+    }
+
+    async fn has_own_key(&self, tenant: &TenantId, drone_id: &DroneId) -> bool {
+        let known = self.owners.lock().unwrap_or_else(PoisonError::into_inner).get(drone_id).copied();
+        if let Some((owns, _)) = known.filter(|(_, asked)| asked.elapsed() < FRESH) {
+            return owns;
+        }
+        let message = CheckOwnKey { tenant: tenant.clone(), drone_id: drone_id.clone() };
+        let Ok(owns) = self.coordinator.ask(message).await else { return known.is_some_and(|(owns, _)| owns) };
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if owners.len() >= MAX_KEYS {
+            owners.clear();
+        }
+        owners.insert(drone_id.clone(), (owns, Instant::now()));
+        owns
     }
 
     fn counted(&self, key: Digest, drone: DroneKey) -> Result<Identity, Fault> {

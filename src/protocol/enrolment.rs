@@ -132,6 +132,13 @@ pub struct CheckKey {
     pub key: Digest,
 }
 
+/// Whether a drone has a key of its own in force, so that the shared key does not speak for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckOwnKey {
+    pub tenant: TenantId,
+    pub drone_id: DroneId,
+}
+
 /// Asks a drone for a new key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AskRotation {
@@ -159,6 +166,7 @@ calls! {
     WithdrawInvite => InviteView,      "/internal/coordinator/withdraw-invite", repeatable;
     Enrol          => Enrolled,        "/internal/coordinator/enrol", repeatable;
     CheckKey       => KeyStanding,     "/internal/coordinator/check-key", read;
+    CheckOwnKey    => bool,            "/internal/coordinator/check-own-key", read;
     AskRotation    => DroneKeyView,    "/internal/coordinator/ask-rotation", repeatable;
     SetNextKey     => super::call::Done, "/internal/coordinator/set-next-key", repeatable;
     RevokeKey      => DroneKeyView,    "/internal/coordinator/revoke-key", repeatable;

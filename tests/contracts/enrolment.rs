@@ -3,7 +3,8 @@
 use chartly::domain::digest::Digest;
 use chartly::domain::ids::{DroneId, TenantId};
 use chartly::protocol::enrolment::{
-    AskRotation, CheckKey, Enrol, Invite, InviteSpec, KeyStanding, ListInvites, RevokeKey, SetNextKey, WithdrawInvite,
+    AskRotation, CheckKey, CheckOwnKey, Enrol, Invite, InviteSpec, KeyStanding, ListInvites, RevokeKey, SetNextKey,
+    WithdrawInvite,
 };
 use chartly::protocol::fault::Code;
 
@@ -120,6 +121,17 @@ pub async fn check_key(side: &Side, said: &mut Answers) {
     let seen = side.clients.coordinator.ask(ask).await.unwrap();
     assert_eq!(seen.refused, 2);
     assert_eq!(standing(side, said, "k2").await, good("d2", false));
+}
+
+pub async fn check_own_key(side: &Side, said: &mut Answers) {
+    let coordinator = &side.clients.coordinator;
+    let ask = |id: &str| CheckOwnKey { tenant: tenant(), drone_id: drone(id) };
+    assert!(!said.ask(coordinator, ask("d1")).await.unwrap());
+    join(side, "d1", "k1").await;
+    assert!(coordinator.ask(ask("d1")).await.unwrap());
+    assert!(!coordinator.ask(ask("d2")).await.unwrap());
+    coordinator.ask(RevokeKey { tenant: tenant(), drone_id: drone("d1") }).await.unwrap();
+    assert!(!coordinator.ask(ask("d1")).await.unwrap(), "a revoked key owns nothing");
 }
 
 pub async fn ask_rotation(side: &Side, said: &mut Answers) {

@@ -44,7 +44,7 @@ contracts! {
         get_drone_stats GetDroneStats, drain_drone DrainDrone, run_now RunNow, replay Replay, profiles_changed ProfilesChanged,
         pin_profile PinProfile, get_placement GetPlacement;
     enrolment:
-        invite Invite, list_invites ListInvites, withdraw_invite WithdrawInvite, enrol Enrol, check_key CheckKey,
+        invite Invite, list_invites ListInvites, withdraw_invite WithdrawInvite, enrol Enrol, check_key CheckKey, check_own_key CheckOwnKey,
         ask_rotation AskRotation, set_next_key SetNextKey, revoke_key RevokeKey;
     aggregator:
         store_batch StoreBatch, list_records ListRecords, list_results ListResults, get_history GetHistory,

@@ -135,7 +135,8 @@ async fn a_drones_key_opens_what_a_drone_needs_and_nothing_else() {
     let mut foreign = batch("d1");
     foreign["run_id"] = json!("of-the-operator");
     foreign["drone_id"] = json!("d2");
-    assert_eq!(post(&format!("{base}/api/results"), &foreign).await.status, 200, "the shared key speaks for all");
+    let of_d2 = as_drone("POST", &format!("{base}/api/results"), &key_in(&homes[1]), &foreign).await;
+    assert_eq!(of_d2.status, 200, "{}", of_d2.text());
     (foreign["drone_id"], foreign["seq"]) = (json!("d1"), json!(1));
     let answer = as_drone("POST", &format!("{base}/api/results"), &key, &foreign).await;
     assert!(answer.code() == "forbidden" && answer.text().contains("another drone"), "{}", answer.text());
@@ -168,6 +169,47 @@ async fn a_drones_key_opens_what_a_drone_needs_and_nothing_else() {
     let metrics = get(&format!("{base}/metrics")).await.text();
     assert!(metrics.contains("chartly_drone_keys_refused_total{why=\"other drone\"}"), "{metrics}");
     assert!(metrics.contains("chartly_drone_keys_refused_total{why=\"unknown\"}"), "{metrics}");
+}
+
+#[actix_web::test]
+async fn the_shared_key_does_not_speak_for_a_drone_that_has_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = serve(folder.path());
+    let base = &node.url;
+    let (token, _) = invite(base, json!({"uses": 1})).await;
+    let mut own = drone(base, &folder.path().join("d1"), &token, &["--id", "d1"]);
+    own.wait_for("joined", SOON);
+    put_profile(base, &profile("p", "http://127.0.0.1:9/")).await;
+    let batch = |drone: &str| {
+        json!({"drone_id": drone, "profile_id": "p", "run_id": format!("r-{drone}"), "seq": 0,
+            "data": [{"dims": {"place": "a"}, "measures": {"value": 1}}]})
+    };
+    let refused = [
+        beat(base, KEY, "d1").await,
+        post(&format!("{base}/api/drones/register"), &json!({"drone_id": "d1"})).await,
+        post(&format!("{base}/api/results"), &batch("d1")).await,
+        as_drone("GET", &format!("{base}/api/drones/d1/work"), KEY, &json!({})).await,
+        as_drone(
+            "POST",
+            &format!("{base}/api/drones/d1/key"),
+            KEY,
+            &json!({"key": format!("sha256:{}", "0".repeat(64))}),
+        )
+        .await,
+    ];
+    for answer in refused {
+        assert!(answer.code() == "forbidden" && answer.text().contains("drone revoke d1"), "{}", answer.text());
+    }
+    let lines = [("content-type", "application/x-ndjson"), ("x-api-key", KEY)];
+    let url = format!("{base}/api/results?drone_id=d1&profile_id=p&run_id=r-lines");
+    let line = "{\"dims\":{\"place\":\"a\"},\"measures\":{\"value\":1}}\n";
+    assert_eq!(send("POST", &url, &lines, line).await.code(), "forbidden");
+    assert_eq!(records(base, "p").await.len(), 0);
+    let metrics = get(&format!("{base}/metrics")).await.text();
+    assert!(metrics.contains("chartly_drone_keys_refused_total{why=\"shared\"}"), "{metrics}");
+    // A drone without a key of its own is as free as before.
+    assert_eq!(beat(base, KEY, "d7").await.status, 200);
+    assert_eq!(post(&format!("{base}/api/results"), &batch("d7")).await.status, 200);
 }
 
 #[actix_web::test]

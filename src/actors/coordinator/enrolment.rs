@@ -9,8 +9,8 @@ use crate::domain::secret_form::token_of;
 use crate::protocol::call::Done;
 use crate::protocol::coordinator::DroneView;
 use crate::protocol::enrolment::{
-    AskRotation, CheckKey, DroneKeyView, Enrol, Enrolled, Invite, InviteSpec, InviteView, Invited, KeyStanding,
-    ListInvites, MAX_LIFE_S, MAX_NOTE_CHARS, MAX_USES, RevokeKey, SetNextKey, WithdrawInvite,
+    AskRotation, CheckKey, CheckOwnKey, DroneKeyView, Enrol, Enrolled, Invite, InviteSpec, InviteView, Invited,
+    KeyStanding, ListInvites, MAX_LIFE_S, MAX_NOTE_CHARS, MAX_USES, RevokeKey, SetNextKey, WithdrawInvite,
 };
 use crate::protocol::fault::Fault;
 use crate::store::{Enrolment, KeyChange, KnownKey, NewInvite, StoreError, TenantStore};
@@ -21,6 +21,7 @@ answers!(Coordinator {
     WithdrawInvite => withdraw_invite,
     Enrol => enrol,
     CheckKey => check_key,
+    CheckOwnKey => check_own_key,
     AskRotation => ask_rotation,
     SetNextKey => set_next_key,
     RevokeKey => revoke_key,
@@ -83,6 +84,12 @@ impl Coordinator {
             tracing::info!(drone = %drone_id, "a drone's new key is in force; the one before is not taken any more");
         }
         Ok(KeyStanding::Good { drone_id, rotate })
+    }
+
+    async fn check_own_key(seed: Seed, message: CheckOwnKey) -> Result<bool, Fault> {
+        let CheckOwnKey { tenant, drone_id } = message;
+        let keys = seed.store.tenant(&tenant).drone_keys(&drone_id, &drone_id).await?;
+        Ok(keys.iter().any(|(_, key)| key.revoked_ms.is_none()))
     }
 
     async fn ask_rotation(seed: Seed, message: AskRotation) -> Result<DroneKeyView, Fault> {

@@ -9,18 +9,16 @@ use std::time::Duration;
 use awc::http::Method;
 use bytes::Bytes;
 use clap::Subcommand;
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{config_dir, moment, on_actix, settings};
+use super::{config_dir, gateway_key, moment, on_actix, settings};
 use crate::clients::{Peer, decode};
 use crate::domain::ids::{DroneId, ProfileId};
 use crate::node::StartError;
 use crate::protocol::coordinator::{DroneView, PlacementView};
 use crate::protocol::enrolment::{DroneKeyView, InviteView, Invited};
 use crate::protocol::paging::Page;
-use crate::settings::Settings;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const GATEWAY: &str = "http://127.0.0.1:8090";
@@ -103,7 +101,7 @@ impl Gateway {
         flags.extend(args.data_dir.as_ref().map(|path| ("node.data_dir", path.to_string_lossy().into_owned())));
         let settings = settings(&config_dir(), flags)?;
         let url = settings.drone.control_plane.as_deref().unwrap_or(GATEWAY);
-        Ok(Self(Peer::new(url, key(&settings), DEADLINE)))
+        Ok(Self(Peer::new(url, gateway_key(&settings), DEADLINE)))
     }
 
     async fn carry_out(&self, verb: Verb) -> Result<(), String> {
@@ -184,10 +182,4 @@ impl Gateway {
         let reply = self.0.send(method, path, &headers, Bytes::copy_from_slice(body.as_bytes()), DEADLINE).await;
         reply.and_then(|reply| decode(&reply)).map_err(|fault| fault.to_string())
     }
-}
-
-/// The key that is set, else the one that the node made.
-fn key(settings: &Settings) -> Option<SecretString> {
-    let made = || std::fs::read_to_string(settings.node.data_dir.join("api-key")).ok();
-    settings.api_key.clone().or_else(|| made().map(|text| text.trim().to_owned().into()))
 }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use secrecy::SecretString;
 
 use super::{preview, refuse};
-use crate::cli::on_actix;
+use crate::cli::{config_dir, gateway_key, on_actix, settings};
 use crate::clients::ControlPlane;
 use crate::domain::batch::Records;
 use crate::domain::ids::{ProfileId, RunId};
@@ -30,10 +29,13 @@ pub struct Args {
     /// A drone's data folder, or a node's with embedded drones. Nothing is stored or sent.
     #[arg(long, group = "where")]
     data: Option<PathBuf>,
-    /// URL of the gateway: its drones replay what they keep by the version that is published now. The key is taken from
-    /// REGISTRY_API_KEY.
+    /// URL of the gateway: its drones replay what they keep by the version that is published now. The key is
+    /// REGISTRY_API_KEY or REGISTRY_API_KEY_FILE, else that of the node's data folder.
     #[arg(long, group = "where")]
     control_plane: Option<String>,
+    /// With --control-plane: data folder of the node, where its key lies when none is set [default: data].
+    #[arg(long, conflicts_with = "data")]
+    data_dir: Option<PathBuf>,
     /// Only runs that began at this moment or later: a day, RFC 3339, or Unix milliseconds.
     #[arg(long, value_parser = moment)]
     since: Option<i64>,
@@ -74,7 +76,8 @@ pub fn run(args: &Args) -> ExitCode {
 /// Asks the control plane.
 fn there(args: &Args, url: &str) -> Result<bool, String> {
     let id = ProfileId::parse(&args.profile).map_err(|error| error.to_string())?;
-    let key = std::env::var("REGISTRY_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from);
+    let flags = args.data_dir.iter().map(|path| ("node.data_dir", path.to_string_lossy().into_owned()));
+    let key = gateway_key(&settings(&config_dir(), flags.collect()).map_err(|error| error.to_string())?);
     let of = ReplayOf { since_ms: args.since, until_ms: args.until, run_id: args.run_id.clone() };
     let asked = on_actix(async { ControlPlane::new(url, key).replay(&id, &of).await });
     for request in asked.map_err(|fault| fault.to_string())?.requests {

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::actors::Clients;
 use crate::domain::ids::DroneId;
 use crate::http::extract::{Caller, Json, OptionalJson, PathId};
+use crate::http::keyring::Keyring;
 use crate::http::problem::HttpError;
 use crate::http::query::Params;
 use crate::protocol::coordinator::{
@@ -18,12 +19,13 @@ use crate::protocol::coordinator::{
 #[post("/api/drones/register")]
 pub(super) async fn register_drone(
     clients: web::Data<Clients>,
+    keyring: web::Data<Keyring>,
     caller: Caller,
     Json(hello): Json<DroneHello>,
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    caller.speaks_for(&hello.drone_id)?;
+    keyring.check_speaker(&caller, &hello.drone_id).await?;
     Ok(HttpResponse::Ok().json(clients.coordinator.ask(Register { tenant: caller.tenant, hello }).await?))
 }
 
@@ -32,12 +34,13 @@ pub(super) async fn register_drone(
 #[post("/api/drones/heartbeat")]
 pub(super) async fn beat(
     clients: web::Data<Clients>,
+    keyring: web::Data<Keyring>,
     caller: Caller,
     Json(heartbeat): Json<Beat>,
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    caller.speaks_for(&heartbeat.drone_id)?;
+    keyring.check_speaker(&caller, &heartbeat.drone_id).await?;
     let message = Heartbeat { tenant: caller.tenant, beat: heartbeat };
     let reply = clients.coordinator.ask(message).await?;
     let rotate_key = caller.drone.is_some_and(|own| own.rotate);

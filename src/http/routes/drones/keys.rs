@@ -8,6 +8,7 @@ use crate::actors::Clients;
 use crate::domain::digest::Digest;
 use crate::domain::ids::DroneId;
 use crate::http::extract::{Caller, Json, PathId};
+use crate::http::keyring::Keyring;
 use crate::http::problem::HttpError;
 use crate::http::query::Params;
 use crate::protocol::call::Done;
@@ -57,13 +58,14 @@ struct NextKey {
 #[post("/api/drones/{id}/key")]
 pub(super) async fn set_next_key(
     clients: web::Data<Clients>,
+    keyring: web::Data<Keyring>,
     caller: Caller,
     PathId(drone_id): PathId<DroneId>,
     Json(NextKey { key }): Json<NextKey>,
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     Params::of(&request, &[])?;
-    caller.speaks_for(&drone_id)?;
+    keyring.check_speaker(&caller, &drone_id).await?;
     let message = SetNextKey { tenant: caller.tenant, drone_id, key };
     Ok(HttpResponse::Ok().json(clients.coordinator.ask(message).await?))
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::actors::Clients;
 use crate::domain::ids::DroneId;
 use crate::http::extract::{Caller, PathId};
+use crate::http::keyring::Keyring;
 use crate::http::node::{NodeView, Phase};
 use crate::http::problem::HttpError;
 use crate::http::query::Params;
@@ -31,13 +32,14 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 pub(super) async fn show_work(
     clients: web::Data<Clients>,
     node: web::Data<NodeView>,
+    keyring: web::Data<Keyring>,
     state: web::Data<AppState>,
     caller: Caller,
     PathId(drone_id): PathId<DroneId>,
     request: HttpRequest,
 ) -> Result<impl Responder, HttpError> {
     let params = Params::of(&request, &["revision", "wait_ms"])?;
-    caller.speaks_for(&drone_id)?;
+    keyring.check_speaker(&caller, &drone_id).await?;
     let known = params.parse::<u64>("revision")?;
     let wait = wait(&params, &state)?;
     let _seat = if wait.is_zero() { None } else { Some(take_seat(&state)?) };

@@ -14,6 +14,8 @@ use crate::actors::AggregatorClient;
 use crate::domain::ids::{DroneId, ProfileId, RunId, TenantId};
 use crate::domain::run::{RunReport, RunState};
 use crate::http::body::Flow;
+use crate::http::extract::Caller;
+use crate::http::keyring::Keyring;
 use crate::http::middleware::time_cap::WaitsForBody;
 use crate::http::problem::{HttpError, problem_with};
 use crate::http::query::Params;
@@ -31,12 +33,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// Stores the lines of a body. The answer means that all of them are committed.
 pub(super) async fn store_lines(
     aggregator: &AggregatorClient,
-    tenant: TenantId,
+    keyring: &Keyring,
+    caller: &Caller,
     state: &AppState,
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let of = Sender::new(aggregator, tenant, state, request)?;
+    caller.needs_the_shared_key("a body of lines")?;
+    let of = Sender::new(aggregator, caller.tenant.clone(), state, request)?;
+    keyring.check_speaker(caller, &of.drone_id).await?;
     let full = || Fault::new(Code::Overloaded, "as many bodies of lines as are taken at a time are on their way");
     let _seat = state.line_bodies.try_acquire().map_err(|_| full().retry_after(5))?;
     let waits = request.extensions().get::<WaitsForBody>().cloned().unwrap_or_default();

@@ -40,15 +40,14 @@ pub(super) async fn post_results(
 ) -> Result<HttpResponse, HttpError> {
     let mut payload = payload.into_inner();
     if is_lines(request.headers()) {
-        caller.needs_the_shared_key("a body of lines")?;
-        return store_lines(&clients.aggregator, caller.tenant, &state, &request, payload).await;
+        return store_lines(&clients.aggregator, &keyring, &caller, &state, &request, payload).await;
     }
     Params::of(&request, &[])?;
     expect_json(request.headers())?;
     let body = RawBody::from_request(&request, &mut payload).await?;
     let batch = Batch::from_json(&body.bytes).map_err(fault_of)?;
     drop(body);
-    caller.speaks_for(&batch.drone_id)?;
+    keyring.check_speaker(&caller, &batch.drone_id).await?;
     if let Some(own) = &caller.drone {
         keyring.check_run(&clients, own, &batch.run_id).await?;
     }
